@@ -1,0 +1,42 @@
+"""The program's commands, put together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from cli.failures import GuardedGroup
+from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
+from cli.voice import voice
+
+app = typer.Typer(
+    name="ccrf",
+    cls=GuardedGroup,
+    help="Post-incident forensics for Forefront Security for Exchange Server on Exchange 2007 CCR clusters.",
+    no_args_is_help=True,
+    # Text from evidence and file names must never be read as markup, and help that is piped has no boxes.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001  (typer calls it)
+    if asked:
+        typer.echo(f"ccrf {version('ccr-forensics')}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    *,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command's name."""
+    voice.adjust(quiet=quiet, verbose=verbose)
