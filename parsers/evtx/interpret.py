@@ -1,0 +1,143 @@
+"""Evaluate a plan step by step: tolerant of every damage, and the reference for the compiled functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from parsers.evtx.plans import INT_FIELDS, Parts, Plan
+from parsers.evtx.structs import ARRAY, ValueType
+from parsers.evtx.values import BadValueError, Natural, array_texts, as_filetime, as_int, natural, value_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parsers.evtx.binxml import Part, Sub
+
+
+class Value(NamedTuple):
+    """One value of a template instance: where in the chunk it lies; `cut` where bytes of it are missing."""
+
+    kind: int
+    offset: int
+    size: int
+    cut: bool = False
+
+
+class Reading:
+    """What has been read of one record so far, its nested fragments included."""
+
+    __slots__ = ("data", "faults", "fields", "message", "names", "payload", "strings")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, int | str | None] = {}
+        self.strings: list[str] = []
+        self.names: list[str | None] = []
+        self.data = b""
+        self.payload: str | None = None
+        self.message: str | None = None
+        self.faults: list[str] = []
+
+
+class Interpreter:
+    """Evaluates plans against values of one chunk into a `Reading`."""
+
+    def __init__(self, chunk: bytes, nested: Callable[[Value, Reading], None]) -> None:
+        """Prepare; `nested` reads the fragment that is a value into the same reading."""
+        self._chunk = chunk
+        self._nested = nested
+
+    def evaluate(self, plan: Plan, values: list[Value], reading: Reading) -> None:
+        """Add to `reading` what `plan` says with `values`; every damaged value becomes a fault, never an exception."""
+        for field, parts in plan.system.items():
+            reading.fields[field] = self._field(field, parts, values, reading)
+        for item in plan.items:
+            self._item(item.name, item.value, values, reading)
+        if plan.binary:
+            reading.data = self._binary(plan.binary, values, reading)
+        if plan.payload:
+            reading.payload = self._text(plan.payload, values, reading)
+        if plan.message:
+            reading.message = self._text(plan.message, values, reading) or None
+        for sub in plan.nested:
+            self._splice(sub, values, reading)
+
+    def _splice(self, sub: Sub, values: list[Value], reading: Reading) -> None:
+        if sub.slot >= len(values):
+            reading.faults.append(f"substitution {sub.slot} has no value")
+            return
+        value = values[sub.slot]
+        if value.kind == ValueType.BIN_XML:
+            if value.size:
+                self._nested(value, reading)
+        elif value.kind != ValueType.NULL:
+            self._item((), (sub,), values, reading)
+
+    def _item(self, name: Parts, parts: Parts, values: list[Value], reading: Reading) -> None:
+        texts: list[str]
+        if len(parts) == 1 and not isinstance(parts[0], str) and parts[0].slot < len(values):
+            value = values[parts[0].slot]
+            if value.kind == ValueType.BIN_XML:
+                self._nested(value, reading)
+                return
+            found = self._natural(value, reading)
+            # An array stands for one element per item, [MS-EVEN6] 2.2.12.
+            texts = found if isinstance(found, list) else [value_text(found, value.kind)]
+        else:
+            texts = [self._text(parts, values, reading)]
+        shown = self._text(name, values, reading) if name else None
+        reading.strings += texts
+        reading.names += [shown] * len(texts)
+
+    def _field(self, field: str, parts: Parts, values: list[Value], reading: Reading) -> int | str | None:
+        if len(parts) == 1:
+            found, kind = self._part(parts[0], values, reading)
+            if field == "generated":
+                return as_filetime(found, kind)
+            if field in INT_FIELDS:
+                return as_int(found)
+            return value_text(found, kind) or None
+        text = self._text(parts, values, reading)
+        return as_int(text) if field in INT_FIELDS else text or None
+
+    def _part(self, part: Part, values: list[Value], reading: Reading) -> tuple[Natural, int]:
+        """The natural value of one part, and its type."""
+        if isinstance(part, str):
+            return part, ValueType.STRING
+        if part.slot >= len(values):
+            reading.faults.append(f"substitution {part.slot} has no value")
+            return None, ValueType.NULL
+        value = values[part.slot]
+        return self._natural(value, reading), value.kind
+
+    def _binary(self, parts: Parts, values: list[Value], reading: Reading) -> bytes:
+        if len(parts) == 1 and not isinstance(parts[0], str) and parts[0].slot < len(values):
+            value = values[parts[0].slot]
+            return self._chunk[value.offset : value.offset + value.size]
+        try:
+            return bytes.fromhex(self._text(parts, values, reading))
+        except ValueError:
+            reading.faults.append("binary data that is no hexadecimal text")
+            return b""
+
+    def _text(self, parts: Parts, values: list[Value], reading: Reading) -> str:
+        return "".join(value_text(*self._part(part, values, reading)) for part in parts)
+
+    def _natural(self, value: Value, reading: Reading) -> Natural:
+        raw = self._chunk[value.offset : value.offset + value.size]
+        if value.cut:
+            return self._remains(raw, value.kind)
+        try:
+            return natural(raw, value.kind)
+        except BadValueError as error:
+            reading.faults.append(str(error))
+            return raw.hex().upper()
+
+    @staticmethod
+    def _remains(raw: bytes, kind: int) -> Natural:
+        """What is left of a value whose end is missing: text up to the cut, of everything else nothing."""
+        raw = raw[: len(raw) & ~1]
+        if kind == ValueType.STRING:
+            return raw.decode("utf-16-le", "surrogatepass")
+        if kind == ValueType.STRING | ARRAY:
+            return array_texts(raw, ValueType.STRING)
+        return None

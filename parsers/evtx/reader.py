@@ -1,0 +1,225 @@
+"""Cut a stream into the chunks of an .evtx log.
+
+Survives: a stale header (chunks behind its count), no file header at all, bytes before, between or missing from chunks,
+a chunk whose signature is gone, a last chunk that is cut off. Reads forward only, two chunks in memory at most.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from parsers.evtx.chunk import EvtxChunk, read_chunk_header
+from parsers.evtx.structs import (
+    CHUNK_HEADER_SIZE,
+    CHUNK_SIGNATURE,
+    CHUNK_SIZE,
+    FILE_HEADER,
+    FILE_HEADER_SIZE,
+    FILE_SIGNATURE,
+    RECORD_SIGNATURE,
+    FileFlag,
+)
+from parsers.evtx.templates import COMPILE_AFTER
+from parsers.problems import Problem, ProblemKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOOK_AHEAD = len(CHUNK_SIGNATURE) - 1
+
+
+class NotEvtxError(ValueError):
+    """Neither a file header nor a single chunk is in the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvtxHeader:
+    """Facts of the file header, as recorded: a log in use has values of its last clean moment.
+
+    Attributes:
+        dirty, full, no_checksums: the flags.
+        chunks: number of chunks the header counts.
+        next_record: the identifier that the next record will get.
+        oldest_chunk, newest_chunk: indexes; the oldest lies behind the newest in a log that has wrapped.
+        version: major and minor.
+        intact: whether the header's checksum holds.
+    """
+
+    dirty: bool
+    full: bool
+    no_checksums: bool
+    chunks: int
+    next_record: int
+    oldest_chunk: int
+    newest_chunk: int
+    version: tuple[int, int]
+    intact: bool
+
+
+def read_file_header(data: bytes) -> EvtxHeader | None:
+    """The file header in the first 128 bytes of `data`; None where there is none."""
+    if len(data) < FILE_HEADER.size or not data.startswith(FILE_SIGNATURE):
+        return None
+    _, first, last, following, _, minor, major, _, count, _, flags, crc = FILE_HEADER.unpack_from(data)
+    return EvtxHeader(
+        dirty=bool(flags & FileFlag.DIRTY),
+        full=bool(flags & FileFlag.FULL),
+        no_checksums=bool(flags & FileFlag.NO_CRC32),
+        chunks=count,
+        next_record=following,
+        oldest_chunk=first,
+        newest_chunk=last,
+        version=(major, minor),
+        intact=zlib.crc32(data[:120]) == crc,
+    )
+
+
+class EvtxReader:
+    """Reads one .evtx log from a binary stream or bytes; satisfies `parsers.records.LogReader`.
+
+    Which chunks are live: those the header counts; of a log in use, or whose header is damaged or missing, also
+    those behind them whose record identifiers go on rising. Records of any other chunk are recovered ones.
+    """
+
+    def __init__(self, source: BinaryIO | bytes, *, compile_after: int = COMPILE_AFTER) -> None:
+        """Read the file header.
+
+        Raises:
+            NotEvtxError: when `blocks` could not find anything either; said at once where the source is empty.
+        """
+        self._stream = io.BytesIO(source) if isinstance(source, bytes) else source
+        self._compile_after = compile_after
+        self._pending = self._stream.read(FILE_HEADER_SIZE)
+        self.problems: list[Problem] = []
+        self.header = read_file_header(self._pending)
+        if not self._pending:
+            raise NotEvtxError("no bytes")
+        self._last_identifier = 0
+        self._unread: Problem | None = None
+
+    def blocks(self) -> Iterator[EvtxChunk]:
+        """Yield the chunks in the order of the file.
+
+        Raises:
+            NotEvtxError: at the end, when there was neither a file header nor a chunk.
+        """
+        at, window = 0, self._pending
+        if self.header is not None:
+            if not self.header.intact:
+                self._problem(ProblemKind.BAD_CHECKSUM, 0, FILE_HEADER_SIZE, "checksum of the file header")
+            at, window = FILE_HEADER_SIZE, b""
+        index = chunks = 0
+        while True:
+            window += self._stream.read(CHUNK_SIZE + _LOOK_AHEAD - len(window))
+            if not window:
+                break
+            if window.startswith(CHUNK_SIGNATURE):
+                data = window[:CHUNK_SIZE]
+                data = data[: self._cut(data)]
+                yield self._chunk(data, at, index)
+                chunks += 1
+            else:
+                found = window.find(CHUNK_SIGNATURE)
+                data = window[: found if found > 0 else CHUNK_SIZE]
+                if RECORD_SIGNATURE in data:
+                    yield self._headerless(data, at)
+                self._gap(data, at, index, before_chunk=found > 0)
+            at += len(data)
+            window = window[len(data) :]
+            index += 1
+        self._end(at, index, chunks)
+
+    def _problem(self, kind: ProblemKind, offset: int, length: int, detail: str) -> None:
+        self.problems.append(Problem(kind, offset, length, detail))
+
+    @property
+    def _flags(self) -> FileFlag:
+        header = self.header
+        if header is None:
+            return FileFlag.DIRTY
+        return (FileFlag.DIRTY if header.dirty else FileFlag(0)) | (
+            FileFlag.NO_CRC32 if header.no_checksums else FileFlag(0)
+        )
+
+    def _chunk(self, data: bytes, at: int, index: int) -> EvtxChunk:
+        fields = read_chunk_header(data)
+        if len(data) < CHUNK_SIZE:
+            detail = f"{len(data)} of {CHUNK_SIZE} bytes of a chunk"
+            self._problem(ProblemKind.TRUNCATED, at + len(data), CHUNK_SIZE - len(data), detail)
+        live = self.header is None or index < self.header.chunks
+        if fields is not None:
+            if not live and self.header is not None and (self.header.dirty or not self.header.intact):
+                live = fields.first_identifier > self._last_identifier
+                if live:
+                    self._not_counted(at, len(data))
+            if live and fields.last_identifier < 1 << 63:
+                self._last_identifier = max(self._last_identifier, fields.last_identifier)
+        return EvtxChunk(data, at, live, self._flags, self._compile_after)
+
+    def _headerless(self, data: bytes, at: int) -> EvtxChunk:
+        return EvtxChunk(data, at, live=False, flags=self._flags, compile_after=self._compile_after)
+
+    def _not_counted(self, at: int, length: int) -> None:
+        """One problem for all chunks that the header does not count."""
+        last = self._unread
+        if last is None:
+            last = Problem(ProblemKind.STALE_HEADER, at, 0, "")
+        else:
+            self.problems.remove(last)
+        self._unread = Problem(
+            ProblemKind.STALE_HEADER,
+            last.offset,
+            at + length - last.offset,
+            "chunks that the file header does not count",
+        )
+        self.problems.append(self._unread)
+
+    @staticmethod
+    def _cut(data: bytes) -> int:
+        """Length of the chunk in `data`: less than all where the next chunk begins too early (bytes are missing).
+
+        A chunk's signature inside an event's text is no chunk: the inner header must be intact, and the outer chunk
+        must be damaged or have no records there.
+        """
+        found = data.find(CHUNK_SIGNATURE, CHUNK_HEADER_SIZE)
+        if found < 0:
+            return len(data)
+        outer = read_chunk_header(data)
+        whole = (
+            outer is not None
+            and outer.free_space <= len(data)
+            and zlib.crc32(data[CHUNK_HEADER_SIZE : outer.free_space]) == outer.records_checksum
+        )
+        while found >= 0:
+            inner = read_chunk_header(data[found : found + CHUNK_HEADER_SIZE])
+            if inner is not None and inner.intact and (not whole or (outer and found >= outer.free_space)):
+                return found
+            found = data.find(CHUNK_SIGNATURE, found + 1)
+        return len(data)
+
+    def _gap(self, data: bytes, at: int, index: int, *, before_chunk: bool) -> None:
+        """Report a place where a chunk should be and is not; unused space behind the last chunk is no damage."""
+        counted = self.header is not None and index < self.header.chunks
+        if not (counted or before_chunk or self.header is None):
+            return
+        detail = "all zeros where a chunk should be" if data.count(0) == len(data) else "no chunk where one should be"
+        last = self.problems[-1] if self.problems else None
+        if last and last.kind == ProblemKind.LOST_RANGE and last.detail == detail and last.offset + last.length == at:
+            self.problems.pop()
+            at, length = last.offset, last.length + len(data)
+        else:
+            length = len(data)
+        self._problem(ProblemKind.LOST_RANGE, at, length, detail)
+
+    def _end(self, size: int, places: int, chunks: int) -> None:
+        if self.header is None:
+            if not chunks:
+                raise NotEvtxError("neither a file header nor a chunk in the bytes")
+            self._problem(ProblemKind.BAD_HEADER, 0, FILE_HEADER_SIZE, "no file header")
+        elif places < self.header.chunks:
+            missing = self.header.chunks - places
+            detail = f"the file header counts {self.header.chunks} chunks, the file ends after {places}"
+            self._problem(ProblemKind.TRUNCATED, size, missing * CHUNK_SIZE, detail)
