@@ -16,11 +16,16 @@ class ProblemKind(StrEnum):
     LOST_RANGE = "lost_range"  # bytes in which records must have been, and none could be found
     TRUNCATED = "truncated"  # the data ends before its own header says
     BAD_VALUE = "bad_value"  # one value of a record that cannot be what its type says; the record was kept
+    REMAINS = "remains"  # the readable part of an overwritten record; the log itself lacks nothing
     LIMIT = "limit"  # a limit of this program stopped the reading (archive bombs, oversized members)
     UNREADABLE = "unreadable"  # the operating system or a container refused to give the bytes
     UNSUPPORTED = "unsupported"  # recognised, but not a form this program reads (encrypted member, ...)
     MISNAMED = "misnamed"  # the name promises a format that the content is not
     CROSS_CHECK = "cross_check"  # a second reader disagrees
+
+
+# What leaves the log as whole as it can be: nothing that it held is missing from the records.
+HARMLESS = frozenset({ProblemKind.STALE_HEADER, ProblemKind.BAD_CHECKSUM, ProblemKind.REMAINS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,4 +211,5 @@ class _ChunkDecoder:
             faults = [*faults, "its size and the copy of it differ: values near its end may be foreign bytes"]
         if faults:
             detail = f"record {span.number}: {'; '.join(faults[:4])}"
-            self._problem(ProblemKind.BAD_RECORD, span.start, span.end, detail)
+            kind = ProblemKind.REMAINS if recovered else ProblemKind.BAD_RECORD
+            self._problem(kind, span.start, span.end, detail)

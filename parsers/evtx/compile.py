@@ -12,6 +12,7 @@ A function raises `MismatchError` (a size that its type does not have) or anothe
 from __future__ import annotations
 
 import re
+from codecs import utf_16_le_decode  # half the time of bytes.decode, which looks the codec up in Python
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
@@ -48,13 +49,13 @@ class _NotCompilableError(Exception):
 @lru_cache(maxsize=4096)
 def shared_text(raw: bytes) -> str:
     """UTF-16LE text, the same object for the same bytes."""
-    return raw.decode("utf-16-le", "surrogatepass")
+    return utf_16_le_decode(raw, "surrogatepass", True)[0]  # noqa: FBT003  # a C function without keywords
 
 
 _VARIABLE_READS: dict[int, str] = {
-    ValueType.STRING: "c[o:o + s].decode('utf-16-le', 'surrogatepass')",
+    ValueType.STRING: "utf16(c[o:o + s], 'surrogatepass', True)[0]",
     ValueType.ANSI_STRING: "ansi_text(c[o:o + s])",
-    ValueType.EVT_XML: "c[o:o + s].decode('utf-16-le', 'surrogatepass')",
+    ValueType.EVT_XML: "utf16(c[o:o + s], 'surrogatepass', True)[0]",
     ValueType.BINARY: "c[o:o + s]",
     ValueType.BIN_XML: "(o, s)",
     ValueType.SID: "sid_value(c[o:o + s]) if s else None",
@@ -87,6 +88,7 @@ class _Writer:
             "as_int": as_int,
             "new": tuple.__new__,
             "shared_text": shared_text,
+            "utf16": utf_16_le_decode,
             "value_text": value_text,
             "none": NO_PAYLOAD,
             **{name: getattr(values, name) for name in (
@@ -156,12 +158,25 @@ class _Writer:
             else:
                 codes += f"{size}x"
         first, last = run[0], run[-1]
-        self._lines.append(f"if d[{2 * first}:{2 * last + 1}:2] != {tuple(sizes)!r}: raise MismatchError")
+        self._lines.append(f"if d[{2 * first}:{2 * last + 1}:2] == {tuple(sizes)!r}:")
         if targets:
             unpack = self._constant(Struct(codes).unpack_from)
-            self._lines.append(f"{', '.join(targets)}, = {unpack}(c, o)")
-        if sum(sizes):
-            self._lines.append(f"o += {sum(sizes)}")
+            self._lines.append(f"    {', '.join(targets)}, = {unpack}(c, o)")
+        self._lines.append(f"    o += {sum(sizes)}")
+        self._lines.append("else:")
+        for slot, size in zip(run, sizes, strict=True):
+            self._lines += [f"    {line}" for line in self._read_single(slot, size)]
+
+    def _read_single(self, slot: int, size: int) -> list[str]:
+        """One value of a run in which a size is not the usual one: Windows writes null values that have bytes."""
+        kind = self._kinds[slot]
+        if kind == ValueType.NULL:
+            return [f"o += d[{2 * slot}]"]
+        lines = [f"if d[{2 * slot}] != {size}: raise MismatchError"]
+        if slot in self._used:
+            unpack = self._constant(Struct(f"<{_RUN_CODES[kind][0]}").unpack_from)
+            lines.append(f"v{slot}, = {unpack}(c, o)")
+        return [*lines, f"o += {size}"]
 
     def _read_variable(self, slot: int, kind: int) -> None:
         if kind & ARRAY:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from parsers.evtx.compile import Payload
     from parsers.evtx.templates import Template, TemplateStore, Tree
 
-_INSTANCE = struct.Struct("<BII").unpack_from  # unknown, template identifier, offset of the definition
-_INSTANCE_SIZE = 10  # with the token
+_INSTANCE = struct.Struct("<II").unpack  # template identifier, offset of the definition
+_INSTANCE_SIZE = 10  # token, one unknown byte, and these
 _U32 = struct.Struct("<I").unpack_from
 _FRAGMENT_HEADER_SIZE = 4
 MAX_FRAGMENTS = 16  # fragments within fragments; real events stay at two
@@ -39,7 +39,8 @@ class RecordDecoder:
         self._chunk = chunk
         self._store = store
         self._names = Names(chunk)
-        self._templates: dict[int, tuple[Template, int]] = {}
+        # by the bytes that name them: (template, its size, its offset)
+        self._templates: dict[bytes, tuple[Template, int, int]] = {}
         self._compile_after = compile_after
         self._depth = 0
 
@@ -62,12 +63,14 @@ class RecordDecoder:
     def _instance(self, start: int, end: int) -> tuple[Template, Descriptors, int]:
         """Template, value descriptors and offset of the first value of the instance whose token is at `start`."""
         chunk = self._chunk
-        _, identifier, defined = _INSTANCE(chunk, start + 1)
-        found = self._templates.get(defined)
-        if found is None:
-            found = self._templates[defined] = self._store.load(chunk, self._names, defined, identifier)
         at = start + _INSTANCE_SIZE
-        if defined == at:
+        named = chunk[start + 2 : at]
+        found = self._templates.get(named)
+        if found is None:
+            identifier, defined = _INSTANCE(named)
+            found = (*self._store.load(chunk, self._names, defined, identifier), defined)
+            self._templates[named] = found
+        if found[2] == at:
             at += found[1]
         count = _U32(chunk, at)[0]
         at += 4
