@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -25,6 +24,8 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  (typer calls it)
     if asked:
+        from importlib.metadata import version  # noqa: PLC0415  (40 ms that no other command needs)
+
         typer.echo(f"ccrf {version('ccr-forensics')}")
         raise typer.Exit
 

@@ -6,7 +6,8 @@ import errno
 import os
 import sys
 import traceback
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +15,9 @@ from typer.core import TyperGroup
 from cli.output import prepare_stdout
 from cli.voice import voice
 from forensics.errors import CcrfError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for Ctrl-C
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what a shell reports for `... | head`
@@ -31,23 +35,32 @@ class GuardedGroup(TyperGroup):
         prepare_stdout()
         return super().main(*args, **kwargs)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments, or print the help that they ask for."""
+        with _guarded():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; whatever goes wrong becomes one line on stderr and `typer.Exit`."""
-        try:
+        """Run a command."""
+        with _guarded():
             result = super().invoke(ctx)
             # Written output can still fail to get out; here that is caught, at the interpreter's end it is not.
             sys.stdout.flush()
-        except (CcrfError, OSError, KeyboardInterrupt, MemoryError) as error:
-            raise typer.Exit(failed(error)) from error
-        except RuntimeError as error:
-            if type(error).__module__.partition(".")[0] in {"typer", "click"}:  # Exit and Abort
-                raise
-            raise typer.Exit(failed(error)) from error
-        except Exception as error:
-            if hasattr(error, "format_message"):  # a usage error, which typer shows
-                raise
-            raise typer.Exit(failed(error)) from error
-        return result
+            return result
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    """Turn whatever goes wrong inside into one line on stderr and `typer.Exit`."""
+    try:
+        yield
+    except Exception as error:
+        # Exit, Abort and the usage errors that typer shows: the libraries' own, of whatever base.
+        if type(error).__module__.partition(".")[0] in {"typer", "click"}:
+            raise
+        raise typer.Exit(failed(error)) from error
+    except KeyboardInterrupt as error:
+        raise typer.Exit(failed(error)) from error
 
 
 def failed(error: BaseException) -> int:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from cli.output import Format
-from parsers.times import FILETIME_MAX, datetime_from_filetime, filetime_from_datetime, iso_utc
+from parsers.times import FILETIME_MAX, filetime_from_datetime
 
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="The case: one SQLite file.", show_default=False)]
 EvidencePaths = Annotated[
@@ -62,7 +62,10 @@ def parse_time(text: str, option: str) -> int:
     try:
         moment = datetime.fromisoformat(whole)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a time: {hint}", param_hint=option) from None
+        moment = None
+    # A fraction that is still there belongs to a minute, and would be read as one of a second.
+    if moment is None or "." in whole or "," in whole:
+        raise typer.BadParameter(f"{text!r} is not a time: {hint}", param_hint=option)
     ticks = int(fraction[2][:7].ljust(7, "0")) if fraction else 0
     filetime = filetime_from_datetime(moment if moment.tzinfo else moment.replace(tzinfo=UTC)) + ticks
     if not 0 <= filetime <= FILETIME_MAX:
@@ -96,15 +99,14 @@ class Clock:
     def __init__(self, zone: tzinfo) -> None:
         self._zone = None if zone is UTC else zone
 
-    def show(self, filetime: int | None) -> str:
-        """ISO 8601 with six digits: `2008-01-10T12:00:35.000000Z`; "" where there is no time that a calendar holds."""
-        text = iso_utc(filetime)
-        if text is None or filetime is None:
-            return ""
-        if self._zone is None:
-            return text
+    def show(self, moment: object) -> str:
+        """A time of a row (ISO 8601 text in UTC, as in the case) with six digits; "" where there is none.
+
+        Ends in `Z`, or in the zone's offset. Text that is no time (a case altered by hand) stays as it is.
+        """
+        if not isinstance(moment, str) or self._zone is None:
+            return str(moment or "")
         try:
-            local = datetime_from_filetime(filetime).astimezone(self._zone)
-        except OverflowError:  # within a day of the calendar's ends
-            return text
-        return local.isoformat(timespec="microseconds")
+            return datetime.fromisoformat(moment).astimezone(self._zone).isoformat(timespec="microseconds")
+        except (ValueError, OverflowError):  # no time, or within a day of the calendar's ends
+            return moment

@@ -198,14 +198,14 @@ def test_long_tables_have_one_header(capsys, monkeypatch):
     assert lines == ["name  text", "n0", "n1", "n2", "n3", "n4"]
 
 
-def test_stdout_is_utf8_everywhere():
+def test_stdout_is_utf8_everywhere(tmp_path):
     """Away from a terminal the output is UTF-8 with plain line feeds, whatever the system's encoding."""
     code = (
         "from cli.output import prepare_stdout, emit_line; prepare_stdout(); emit_line('Grüße \\ud800');"
         "import sys; sys.stdout.write('\\ud800\\n')"
     )
     environment = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env=environment)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, cwd=tmp_path, env=environment)
     assert done.stdout == "Grüße \\ud800\n\\ud800\n".encode()
 
 
