@@ -131,7 +131,11 @@ class EvtBlock:
                         names[key] = pair
                 if num_strings and not (data_offset - string_offset) & 1:
                     strings = decode(raw[start + string_offset : start + data_offset], "surrogatepass")[0].split("\0")
-                    sound = sound and not strings.pop() and len(strings) == num_strings
+                    unterminated = strings.pop()
+                    # Server 2003's Security log aligns the data to 4, which looks like one more string, an empty one.
+                    if len(strings) == num_strings + 1 and not strings[-1]:
+                        strings.pop()
+                    sound = sound and not unterminated and len(strings) == num_strings
                 elif string_offset != data_offset:
                     sound = False
                 sid = sid_text(raw[start + sid_offset : start + sid_offset + sid_length]) if sid_length else None

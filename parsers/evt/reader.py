@@ -81,11 +81,17 @@ class EvtReader:
         if layout.live_end is None:
             yield from self._rising()
         else:
+            before: Run | Maimed | None = None
             for piece in Walk(ring, 0, layout.live_end):
                 if isinstance(piece, Gap):
                     self._note_loss(piece)
-                else:
-                    yield self._block(piece)
+                    continue
+                passed = before is not None and before.position < ring.seam <= piece.position
+                # A file cut between two records shows in nothing but their numbers.
+                if before is not None and passed and _number(piece, 0) != _number(before, -1) + 1:
+                    self._note_cut(ring.seam, ring.seam)
+                yield self._block(piece)
+                before = piece
         for piece in Walk(ring, layout.slack_start, ring.length):
             if not isinstance(piece, Gap):
                 yield self._block(piece, recovered=True)
@@ -161,6 +167,10 @@ class EvtReader:
 
 def _starts(piece: Run | Maimed) -> list[int]:
     return piece.starts if isinstance(piece, Run) else [0]
+
+
+def _number(piece: Run | Maimed, which: int) -> int:
+    return read_fixed(piece.raw, _starts(piece)[which]).record_number
 
 
 def _head(piece: Run | Maimed, count: int) -> Run | Maimed:

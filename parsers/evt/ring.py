@@ -146,15 +146,24 @@ class Walk:
     def _long_run(self, position: int) -> Run | None:
         """Frame again where the first record is whole and only the window did not hold all of it."""
         size = self._record_size(position)
-        return self._run(position) if size and self._fill(position, size) >= size else None
+        if not size:
+            return None
+        joined = self._ring.cut and position < self._ring.seam < position + size
+        # Where bytes are missing, a size behind the seam can be that of another record by chance: see what follows it.
+        if joined and position + size < self._end and not self._record_size(position + size):
+            return None
+        return self._run(position, joined=joined) if self._fill(position, size) >= size else None
 
     def _fill(self, position: int, count: int = 0) -> int:
         self._window = self._ring.read(position, min(max(count, BLOCK_SIZE), self._end - position))
         self._window_at = position
         return len(self._window)
 
-    def _run(self, position: int) -> Run | None:
-        """Frame the whole records from `position` to the end of the window or the seam."""
+    def _run(self, position: int, *, joined: bool = False) -> Run | None:
+        """Frame the whole records from `position` to the end of the window or the seam.
+
+        Over the seam of a cut ring only with `joined`.
+        """
         first = position - self._window_at
         if first + MIN_RECORD_SIZE > len(self._window):
             self._fill(position)
@@ -163,7 +172,11 @@ class Walk:
         size = len(window)
         last_start = size - 8
         if position < self._ring.seam:
-            last_start = min(last_start, self._ring.seam - 1 - self._window_at)
+            seam = self._ring.seam - self._window_at
+            last_start = min(last_start, seam - 1)
+            if self._ring.cut and not joined:
+                size = min(size, seam)
+                last_start = min(last_start, size - 8)
         head, closing = HEAD_FORMAT.unpack_from, _SIZE_FORMAT.unpack_from
         starts: list[int] = []
         at = first
@@ -245,7 +258,7 @@ class Walk:
             if room > MAX_RECORD_SIZE or not _plausible(fixed):
                 return None
             length = room
-        if self._ring.cut and position < self._ring.seam and not self._framed_size(position):
+        if self._ring.cut and position < self._ring.seam:
             room = min(room, self._ring.seam - position)
         raw = self._ring.read(position, min(length, room))
         names_end = fixed.user_sid_offset if fixed.user_sid_length else fixed.string_offset
