@@ -203,8 +203,8 @@ _SEARCHED: tuple[tuple[Kind, Callable[[bytes], bool]], ...] = (
 def decode_text(head: bytes) -> str | None:
     """The head as text: UTF-16 or UTF-8 with a byte-order mark, UTF-8, or one byte a character; None for binary data.
 
-    Characters of a one-byte code page above 0x7f are not interpreted (they come as Latin-1). A character that the end
-    of the head cuts is left out. Text with control characters that no text file has is binary data.
+    Characters of a one-byte code page above 0x7f are not interpreted (they come as Latin-1). A character that is cut
+    at the end, by the head or by damage, is left out. Text with control characters that no text file has is binary data.
     """
     text: str | None
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -219,7 +219,7 @@ def decode_text(head: bytes) -> str | None:
 
 def _decoded(head: bytes, encoding: str) -> str | None:
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(head, final=len(head) < HEAD_SIZE)
+        return codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
         return None
 
