@@ -313,6 +313,11 @@ class EvtxWriter:
         start = _RECORD.pack(b"**\0\0", total, *head)
         return (start + body).ljust(total - 4, b"\0") + struct.pack("<I", total)
 
+    @property
+    def chunks(self) -> int:
+        """Chunks begun so far, the one that is being filled and those that were overwritten included."""
+        return self._index + (self._chunk.free > CHUNK_HEADER_SIZE)
+
     def end_chunk(self) -> None:
         """Write the chunk as it is; the next event begins a new one. Nothing happens to a chunk without records."""
         if self._chunk.free == CHUNK_HEADER_SIZE:

@@ -1,0 +1,104 @@
+"""The state of the simulated cluster, and the truth that is written down as things happen."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from samples.incident.backups import BackupSet
+    from samples.incident.catalogue import Row
+    from samples.incident.clock import NodeClock
+
+WELL_KNOWN_GROUPS = ("Cluster Group", "Available Storage")
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One content of one file, and the content that it was made from."""
+
+    number: int
+    file: str
+    parent: int | None
+    made_by: str
+    time: int
+    node: str
+    role: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class FileState(NamedTuple):
+    """A file on a disk: which content, and its last-modified time as the file system stores it."""
+
+    revision: Revision
+    modified: int
+
+
+class Entry(NamedTuple):
+    """One entry of a node's log. Times are raw: as shown by the clock that was asked for them."""
+
+    row: Row
+    computer: str
+    strings: tuple[str, ...]
+    generated: int
+    written: int
+
+
+@dataclass
+class Node:
+    """One machine with its disks, clock and logs."""
+
+    name: str
+    clock: NodeClock
+    phase: int
+    files: dict[str, FileState] = field(default_factory=dict)
+    backups: list[BackupSet] = field(default_factory=list)
+    logs: dict[str, list[Entry]] = field(default_factory=dict)
+    opened: dict[str, int] = field(default_factory=dict)  # entries in each log when it was last opened
+    up: bool = False
+    joined: bool = False
+    installed: bool = False
+    booted: int = 0
+    force_next_sync: bool = False
+    reported_skips: set[tuple[str, int, int]] = field(default_factory=set)
+
+
+class Replication(NamedTuple):
+    """One file copied from the active to the passive node."""
+
+    time: int
+    source: str
+    target: str
+    file: str
+    copied: FileState
+    replaced: FileState | None
+    forced: bool
+
+
+class Transition(NamedTuple):
+    """One move of a group."""
+
+    group: str
+    source: str
+    target: str
+    kind: str
+    asked: int
+    offline: int
+    online: int
+
+
+@dataclass
+class Chronicle:
+    """The truth, in the order in which it came about. All times are true times unless a name says raw."""
+
+    revisions: list[Revision] = field(default_factory=list)
+    saved: dict[int, int] = field(default_factory=dict)  # raw last-modified time that a revision got when it was saved
+    replications: list[Replication] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    roles: list[tuple[int, str, str, str]] = field(default_factory=list)  # (time, group, node, role)
