@@ -1,0 +1,1 @@
+"""Evidence into a case: sources, kinds, readers, rows."""

@@ -49,13 +49,13 @@ class _NotCompilableError(Exception):
 @lru_cache(maxsize=4096)
 def shared_text(raw: bytes) -> str:
     """UTF-16LE text, the same object for the same bytes."""
-    return utf_16_le_decode(raw, "surrogatepass", True)[0]  # noqa: FBT003  # a C function without keywords
+    return utf_16_le_decode(raw, "surrogatepass", True)[0].rstrip("\0")  # noqa: FBT003  # a C function without keywords
 
 
 _VARIABLE_READS: dict[int, str] = {
-    ValueType.STRING: "utf16(c[o:o + s], 'surrogatepass', True)[0]",
+    ValueType.STRING: "utf16(c[o:o + s], 'surrogatepass', True)[0].rstrip('\\0')",
     ValueType.ANSI_STRING: "ansi_text(c[o:o + s])",
-    ValueType.EVT_XML: "utf16(c[o:o + s], 'surrogatepass', True)[0]",
+    ValueType.EVT_XML: "utf16(c[o:o + s], 'surrogatepass', True)[0].rstrip('\\0')",
     ValueType.BINARY: "c[o:o + s]",
     ValueType.BIN_XML: "(o, s)",
     ValueType.SID: "sid_value(c[o:o + s]) if s else None",

@@ -63,10 +63,13 @@ def real_text(value: float, *, single: bool) -> str:
 
 
 def utf16_text(raw: bytes) -> str:
-    """Text of UTF-16LE bytes; lone surrogates and NUL stay as they are. BadValueError for half a character."""
+    """Text of UTF-16LE bytes; lone surrogates and NUL stay as they are. BadValueError for half a character.
+
+    NULs at the end are terminators: some providers count them into the value, and no reader shows them.
+    """
     if len(raw) & 1:
         raise BadValueError("a string of an odd number of bytes")
-    return raw.decode("utf-16-le", "surrogatepass")
+    return raw.decode("utf-16-le", "surrogatepass").rstrip("\0")
 
 
 def ansi_text(raw: bytes) -> str:
@@ -94,7 +97,9 @@ def _filetime_from_systemtime(raw: bytes) -> int | None:
 def array_texts(raw: bytes, kind: int) -> list[str]:
     """The items of an array value as texts; `kind` without the array bit. BadValueError when they do not fit."""
     if kind == ValueType.STRING:
-        items = utf16_text(raw).split("\0")
+        if len(raw) & 1:
+            raise BadValueError("a list of strings of an odd number of bytes")
+        items = raw.decode("utf-16-le", "surrogatepass").split("\0")
         # Every item ends with a NUL; what follows the last one is an item only if it is not empty.
         return items if items[-1] else items[:-1]
     if kind == ValueType.ANSI_STRING:
