@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 # EVENTLOGRECORD without Reserved, ReservedFlags and ClosingRecordNumber; EventID as its two halves.
 RECORD_FORMAT = struct.Struct("<I4xIIIHHHHH2x4xIIIII")
 
+# 15 sub-authorities, [MS-DTYP] 2.4.2.2. What is longer is padded, and must not fill the cache of SID texts.
+MAX_SID_SIZE = 68
+
 # What each EventType becomes on the scale of .evtx; a type that is not here is none of Windows'.
 LEVELS = {0: 4, 1: 2, 2: 3, 4: 4, 8: 0, 16: 0}
 
@@ -66,6 +69,14 @@ def read_names(area: bytes) -> tuple[str, str] | None:
     return (parts[0], parts[1]) if len(parts) == 3 else None
 
 
+class _Names(dict[bytes, "tuple[str, str] | None"]):
+    """What each area of names that occurs in a block holds: there are few, and thousands of records have each."""
+
+    def __missing__(self, area: bytes) -> tuple[str, str] | None:
+        pair = self[area] = read_names(area)
+        return pair
+
+
 def _text(area: bytes) -> str:
     return utf_16_le_decode(area[: len(area) & ~1], "surrogatepass")[0]
 
@@ -91,7 +102,7 @@ class EvtBlock:
     maimed: bool = False
 
     def decode(self) -> Decoded:
-        """Return the block's records in the order of their offsets, and a BAD_VALUE for each value that cannot be.
+        """Return the records in the order of their offsets, and a BAD_VALUE for each with values that cannot be.
 
         Such a record is kept with everything else it holds. Strings that the header does not count stand behind those
         it counts; a missing NUL ends with the strings' area; a SID that is none becomes None. Of a maimed record no
@@ -102,7 +113,7 @@ class EvtBlock:
         raw, base, recovered, maimed = self.raw, self.offset, self.recovered, self.maimed
         records: list[EventRecord] = []
         problems: list[Problem] = []
-        names: dict[bytes, tuple[str, str]] = {}
+        names = _Names()
         unpack, decode, level_of, new = RECORD_FORMAT.unpack_from, utf_16_le_decode, LEVELS.get, tuple.__new__
         for start in self.starts:
             fields = unpack(raw, start)
@@ -117,18 +128,12 @@ class EvtBlock:
             sound = (
                 FIXED_RECORD_SIZE <= names_end <= names_end + sid_length <= string_offset <= data_offset
                 and data_offset + data_length <= length - 4
+                and sid_length <= MAX_SID_SIZE
                 and level is not None
                 and not maimed
             )
             if sound:
-                key = raw[start + FIXED_RECORD_SIZE : start + names_end]
-                pair = names.get(key)
-                if pair is None:
-                    pair = read_names(key)
-                    if pair is None:
-                        sound = False
-                    else:
-                        names[key] = pair
+                pair = names[raw[start + FIXED_RECORD_SIZE : start + names_end]]
                 if num_strings and not (data_offset - string_offset) & 1:
                     strings = decode(raw[start + string_offset : start + data_offset], "surrogatepass")[0].split("\0")
                     unterminated = strings.pop()
@@ -139,8 +144,7 @@ class EvtBlock:
                 elif string_offset != data_offset:
                     sound = False
                 sid = sid_text(raw[start + sid_offset : start + sid_offset + sid_length]) if sid_length else None
-                if sid_length and sid is None:
-                    sound = False
+                sound = sound and pair is not None and (sid is not None or not sid_length)
             if sound and pair is not None:
                 source: str | None
                 computer: str | None
@@ -150,10 +154,9 @@ class EvtBlock:
                 limit = len(raw) - start if maimed else length - 4
                 rest, complaints = _read_variable(raw[start : start + limit], Fixed._make(fields), maimed=maimed)
                 source, computer, sid, strings, data = rest
-                for detail in complaints:
-                    problems.append(  # noqa: PERF401 - the hot loop must not pay for a closure here
-                        Problem(ProblemKind.BAD_VALUE, base + start, min(length, self.end - base - start), detail)
-                    )
+                if complaints:
+                    size = min(length, self.end - base - start)
+                    problems.append(Problem(ProblemKind.BAD_VALUE, base + start, size, "; ".join(complaints)))
             # tuple.__new__ takes a quarter of the time of EventRecord(...). A test holds that the fields fit.
             records.append(
                 new(
@@ -232,7 +235,7 @@ def _sid(raw: bytes, fixed: Fixed, complaints: list[str]) -> str | None:
     if fixed.user_sid_offset < FIXED_RECORD_SIZE or end > len(raw):
         complaints.append("the user SID lies outside the record")
         return None
-    sid = sid_text(raw[fixed.user_sid_offset : end])
+    sid = sid_text(raw[fixed.user_sid_offset : min(end, fixed.user_sid_offset + MAX_SID_SIZE)])
     if sid is None:
         complaints.append("the user SID is none")
     return sid

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 BLOCK_SIZE = 1 << 20
 # The format bounds a record only by the file. No record of this size is known; it bounds what one record can take.
-MAX_RECORD_SIZE = 1 << 24
+MAX_RECORD_SIZE = (1 << 24) - 1
 MIN_RECORD_SIZE = FIXED_RECORD_SIZE + 4
 
 HEAD_FORMAT = struct.Struct("<II")  # EVENTLOGRECORD.Length, .Reserved
 _SIGNATURE_NUMBER = int.from_bytes(SIGNATURE, "little")
 _SIZE_FORMAT = struct.Struct("<I")
+# The last byte of a size that is not above MAX_RECORD_SIZE, and the signature: four bytes alone are found in any text.
+_MARK = b"\0" + SIGNATURE
 
 
 def read_at(stream: BinaryIO, offset: int, count: int) -> bytes:
@@ -223,14 +225,16 @@ class Walk:
         """Next position of a whole or plausible record, else the end."""
         while position + MIN_RECORD_SIZE <= self._end:
             at = position - self._window_at
-            if at + MIN_RECORD_SIZE > len(self._window) and self._fill(position) < MIN_RECORD_SIZE:
-                return self._end
-            hit = self._window.find(SIGNATURE, position - self._window_at + 4)
+            if at + MIN_RECORD_SIZE > len(self._window):
+                if self._fill(position) < MIN_RECORD_SIZE:
+                    return self._end
+                at = 0
+            hit = self._window.find(_MARK, at + 3)
             if hit < 0:
                 # The last seven bytes can be the start of a size and signature that the next window completes.
                 position = max(position + 1, self._window_at + len(self._window) - 7)
                 continue
-            position = self._window_at + hit - 4
+            position = self._window_at + hit - 3
             head = self._bytes(position, FIXED_RECORD_SIZE)
             if len(head) < FIXED_RECORD_SIZE:
                 return self._end
@@ -272,8 +276,8 @@ def _plausible(fixed: Fixed) -> bool:
     room = fixed.length - 4
     names_end = fixed.user_sid_offset if fixed.user_sid_length else fixed.string_offset
     return (
-        MIN_RECORD_SIZE <= fixed.length <= MAX_RECORD_SIZE
-        and fixed.event_type in LEVELS
+        fixed.event_type in LEVELS
+        and MIN_RECORD_SIZE <= fixed.length <= MAX_RECORD_SIZE
         and FIXED_RECORD_SIZE < names_end <= fixed.string_offset <= room
         and fixed.user_sid_offset + fixed.user_sid_length <= fixed.string_offset
         and (not fixed.data_length or fixed.string_offset <= fixed.data_offset <= room - fixed.data_length)
