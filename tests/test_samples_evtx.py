@@ -29,6 +29,7 @@ from samples.builders.evtx import (
     Named,
     UserData,
 )
+from samples.builders.evtx_templates import ChunkNames, Element, Template
 
 NOON = 128_444_400_000_000_000
 SYSTEM = v.sid_bytes("S-1-5-18")
@@ -418,6 +419,27 @@ def test_any_strings_and_ids_come_back(rows):
     """Whatever the strings and ids, libevtx gives back the same ones in the same order."""
     events = [event(i, event_id=number, payload=Classic(tuple(texts))) for i, (texts, number) in enumerate(rows)]
     assert by_libevtx(write(events)) == expected(events)
+
+
+@pytest.mark.parametrize(
+    ("name", "hashed"), [("Event", 0x0CBA), ("xmlns", 0x0FBC), ("System", 0x546F), ("Provider", 0x7BF1)]
+)
+def test_names_have_the_hashes_of_real_logs(name, hashed):
+    """The stored hash of a name is the one that real logs store, and its bucket is the one where they put it."""
+    names = ChunkNames()
+    definition = names.refer(Template(Element(name)), 1024)
+    at = names.names[name]
+    assert struct.unpack_from("<H", definition, at - 1024 + 4)[0] == hashed
+    assert names.name_table[hashed % 64] == at
+
+
+def test_a_template_is_in_the_bucket_of_real_logs():
+    """The bucket of a GUID is the one in which a real log (Application, Windows 10) has the same GUID."""
+    template = Template(Element("Event"))
+    template.__dict__["guid"] = bytes.fromhex("5dfaf40dc61668508ac08aea575d0723")
+    names = ChunkNames()
+    names.refer(template, 1024)
+    assert [bucket for bucket, offset in enumerate(names.template_table) if offset] == [9]
 
 
 def test_a_log_is_built_fast_enough_for_benchmarks():

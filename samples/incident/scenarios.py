@@ -94,7 +94,7 @@ def _quiet(simulation: Simulation) -> None:
         simulation.after(hour * HOUR, simulation.move)
     simulation.after(simulation.rng.uniform(8, 16) * HOUR, simulation.move, "Available Storage")
     simulation.after(simulation.rng.uniform(30, 40) * HOUR, simulation.move, "Cluster Group")
-    simulation.after(simulation.rng.uniform(55, 60) * HOUR, simulation.restart, simulation.passive())
+    simulation.after(simulation.rng.uniform(55, 60) * HOUR, simulation.restart_passive)
 
 
 def _failover_in_window(simulation: Simulation) -> None:
@@ -110,7 +110,7 @@ def _failover_in_window(simulation: Simulation) -> None:
     simulation.after(there * HOUR, simulation.move)
     simulation.after(back * HOUR, simulation.move)
     simulation.after(8 * HOUR, simulation.move, "Available Storage")
-    simulation.after(60 * HOUR, simulation.restart, simulation.passive())
+    simulation.after(60 * HOUR, simulation.restart_passive)
 
     def save_and_fail_over() -> None:
         cycle = simulation.next_cycle(simulation.passive(), simulation.now)

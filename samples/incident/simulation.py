@@ -166,6 +166,10 @@ class Simulation:
                 self.move(group)
         self.after(40, self._shut_down, node)
 
+    def restart_passive(self) -> None:
+        """Restart the machine that is passive at this moment."""
+        self.restart(self.passive())
+
     def _shut_down(self, node: Node) -> None:
         user = f"{self.setting.domain.partition('.')[0].upper()}\\Administrator"
         reason = "Operating System: Reconfiguration (Planned)"
@@ -252,9 +256,8 @@ class Simulation:
     def start_product(self, node: Node) -> None:
         """Start the product on a node, which makes a backup, and its cycle."""
         self.back_up(node, "service_start")
-        booted = node.booted
-        first = self.now + CYCLE - (self.now - node.phase) % CYCLE
-        self.at(first, self._cycle, node, booted)
+        node.services += 1
+        self.at(self.next_cycle(node, self.now), self._cycle, node, node.services)
 
     def _default(self, name: str) -> Revision:
         if name not in self._defaults:
@@ -302,10 +305,10 @@ class Simulation:
         """First moment after a true time at which the node's replication service looks at the files."""
         return time + CYCLE - (time - node.phase) % CYCLE
 
-    def _cycle(self, node: Node, booted: int) -> None:
-        if node.booted != booted or not node.up:
-            return  # this service ended with its machine
-        self.at(self.now + CYCLE, self._cycle, node, booted)
+    def _cycle(self, node: Node, service: int) -> None:
+        if node.services != service or not node.up:
+            return  # this service ended, with its machine or because it was started anew
+        self.at(self.now + CYCLE, self._cycle, node, service)
         source = self.nodes.get(self.active or "")
         if source is None or source is node or not source.up or not source.installed:
             return

@@ -65,6 +65,7 @@ class Node:
     joined: bool = False
     installed: bool = False
     booted: int = 0
+    services: int = 0  # how often the product was started
     force_next_sync: bool = False
     reported_skips: set[tuple[str, int, int]] = field(default_factory=set)
 
