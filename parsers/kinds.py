@@ -204,7 +204,7 @@ def decode_text(head: bytes) -> str | None:
     """The head as text: UTF-16 or UTF-8 with a byte-order mark, UTF-8, or one byte a character; None for binary data.
 
     Characters of a one-byte code page above 0x7f are not interpreted (they come as Latin-1). A character that is cut
-    at the end, by the head or by damage, is left out. Text with control characters that no text file has is binary data.
+    at the end, by the head or by damage, is left out. Control characters that no text file has make it binary.
     """
     text: str | None
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

@@ -6,6 +6,7 @@ gzip: RFC 1952. Deflate: RFC 1951. xz and LZMA: https://tukaani.org/xz/xz-file-f
 from __future__ import annotations
 
 import bz2
+import copy
 import lzma
 import struct
 import zlib
@@ -83,6 +84,12 @@ class Inflate:
         self.unused_data = self._inflater.unused_data
         self.needs_input = not self.eof and not self._inflater.unconsumed_tail and len(out) < max_length
         return out
+
+    def copy(self) -> Inflate:
+        """A second one that stands where this one stands."""
+        twin = copy.copy(self)
+        twin._inflater = self._inflater.copy()  # noqa: SLF001 - its own class
+        return twin
 
     @staticmethod
     def _before_damage(inflater: zlib._Decompress, data: bytes, max_length: int) -> bytes:
@@ -170,6 +177,12 @@ class Gunzip:
         if not self.needs_input:
             self._finish()
         return b""
+
+    def copy(self) -> Gunzip:
+        """A second one that stands where this one stands."""
+        twin = copy.copy(self)
+        twin._inflate = self._inflate.copy()  # noqa: SLF001 - its own class
+        return twin
 
     def _finish(self) -> None:
         crc, length = struct.unpack_from("<II", self._waiting)

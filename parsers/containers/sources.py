@@ -46,7 +46,8 @@ class Source:
         modified_basis: where `modified` comes from.
         open: gives a new seekable binary stream at the start of the content; close it. Raises OSError, as does
             reading; damage of an archive raises nothing: the stream ends early. Seeking back in a compressed member
-            above `Limits.memory` decompresses it again from its start, in a compressed tar from the archive's start.
+            above `Limits.memory` decompresses again: deflate and gzip from a place shortly before, other packings from
+            the start of the member, or of the archive in a compressed tar.
             Open and read the members of one archive in one thread, best in the order in which they come.
         problems: what is wrong with this source, yet did not keep it from being read. Grows while content is read;
             complete when the stream has been read to its end.

@@ -1,4 +1,4 @@
-"""Seekable streams over parts of files and over compressed data, with bounded memory."""
+"""Seekable streams over parts of archives, with bounded memory."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import io
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
-from parsers.containers.packing import CODEC_ERRORS, GZIP, XZ, Packing
-from parsers.containers.sources import Budget, note
+from parsers.containers.sources import note
 from parsers.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
@@ -15,10 +14,9 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-CHUNK = 1 << 16
 # No file is longer, and no system call takes a larger offset; archives claim both.
 _OFFSET_MAX = 1 << 62
-_BUFFER = 1 << 18
+BUFFER = 1 << 18
 
 
 class Shared:
@@ -157,159 +155,6 @@ class Window(Readable):
         return data
 
 
-class Decompressed(Readable):
-    """Compressed data as a seekable stream. Damage ends it: what came before is given, and a problem is noted.
-
-    Forward it costs what it must; a step back decompresses again from the start. It never gives more than the
-    declared size, nor more than the budget allows.
-
-    Args:
-        packed: gives the compressed stream, which this one then closes.
-        packing: how it is packed.
-        budget: what may come out of the outermost archive.
-        problems: where damage is noted.
-        size: the declared size, if there is one.
-        crc: the declared CRC-32, if there is one.
-    """
-
-    cheap_seek = False
-
-    def __init__(
-        self,
-        packed: BinaryIO | io.RawIOBase,
-        packing: Packing,
-        budget: Budget,
-        problems: list[Problem],
-        size: int | None = None,
-        crc: int | None = None,
-    ) -> None:
-        super().__init__()
-        self._packed = packed
-        self._packing = packing
-        self._budget = budget
-        self._problems = problems
-        self._size = size
-        self._crc = crc
-        self._start_over()
-
-    def _start_over(self) -> None:
-        self._packed.seek(0)
-        self._codec = self._packing.codec()
-        self._pending = b""
-        self._made = 0
-        self._sum = 0
-        self._over = False
-
-    def close(self) -> None:
-        """Close the compressed stream as well."""
-        if not self.closed:
-            self._packed.close()
-        super().close()
-
-    def _end(self) -> int:
-        if self._size is None:
-            self._skip_to(self._budget.ceiling + 1)
-            return self._made
-        return self._size
-
-    def _skip_to(self, target: int) -> None:
-        if target < self._made:
-            self._start_over()
-        while self._made < target and self._make(min(_BUFFER, target - self._made)):
-            pass
-
-    def _give(self, count: int) -> bytes:
-        self._skip_to(self._at)
-        return self._make(count) if self._made == self._at else b""
-
-    def _make(self, count: int) -> bytes:
-        """The next bytes of the content, b"" at its end."""
-        if self._size is not None:
-            count = min(count, self._size - self._made)
-        data = b"" if self._over or count <= 0 else self._unpack(count)
-        if data:
-            self._made += len(data)
-            self._budget.work += len(data)
-            self._sum = zlib.crc32(data, self._sum) if self._crc is not None else 0
-            if self._made > self._budget.ceiling or self._budget.overworked:
-                detail = f"reading stopped after {self._made} bytes: the archive unfolds beyond the limits"
-                self._stop(ProblemKind.LIMIT, detail)
-        if not self._over and self._made == self._size:
-            self._finish()
-        return data
-
-    def _finish(self) -> None:
-        """At the declared end: nothing may be left, and the checksum must fit."""
-        surplus = bool(self._unpack(1))
-        self._over = True
-        if surplus:
-            self._stop(ProblemKind.BAD_HEADER, f"holds more than the {self._size} bytes that are declared, left unread")
-        elif self._crc is not None and self._sum != self._crc:
-            note(self._problems, ProblemKind.UNREADABLE, 0, self._made, "the content does not fit its CRC-32")
-
-    def _stop(self, kind: ProblemKind, detail: str) -> None:
-        self._over = True
-        note(self._problems, kind, self._made, 0, detail)
-
-    def _unpack(self, count: int) -> bytes:
-        idle = False
-        while True:
-            chunk = b""
-            if self._codec.needs_input and not self._codec.eof:
-                chunk = self._pending or self._packed.read(CHUNK) or b""
-                self._pending = b""
-                if not chunk:
-                    # Raw LZMA need not mark its end; then the declared size is the end.
-                    if self._made != self._size:
-                        self._stop(ProblemKind.TRUNCATED, "the compressed data breaks off")
-                    return b""
-            try:
-                data = b"" if self._codec.eof else self._codec.decompress(chunk, count)
-            except CODEC_ERRORS as error:
-                limit = isinstance(error, MemoryError) or "emory usage limit" in str(error)
-                kind = ProblemKind.LIMIT if limit else ProblemKind.UNREADABLE
-                why = "needs too much memory" if limit else f"is damaged ({error})"
-                self._stop(kind, f"the compressed data {why}; what came before it was read")
-                return b""
-            if data:
-                return data
-            if self._codec.eof and not self._next_stream():
-                return b""
-            if idle and not chunk and not self._codec.needs_input:
-                self._stop(ProblemKind.UNREADABLE, "the compressed data leads nowhere")
-                return b""
-            idle = not chunk
-
-    def _next_stream(self) -> bool:
-        """Go on with a stream behind the one that ended; False, and the end noted, where there is none."""
-        rest = self._codec.unused_data
-        magic = self._packing.magic
-        if magic is None:
-            if self._size is not None and self._made < self._size:
-                detail = f"holds {self._made} bytes instead of the {self._size} that are declared"
-                self._stop(ProblemKind.BAD_HEADER, detail)
-            self._over = True
-            return False
-        while True:
-            if self._packing in (GZIP, XZ):
-                rest = rest.lstrip(b"\0")  # both allow zeros behind a stream
-            if len(rest) >= len(magic):
-                break
-            more = self._packed.read(CHUNK)
-            if not more:
-                break
-            rest += more
-        if rest.startswith(magic):
-            self._pending = rest
-            self._codec = self._packing.codec()
-            self._budget.work += len(rest)  # or a file of a million empty streams would be for free
-            return not self._budget.overworked
-        if rest:
-            self._stop(ProblemKind.BAD_VALUE, "other data lies behind the end of the compressed data, left unread")
-        self._over = True
-        return False
-
-
 def cheap_seek(stream: BinaryIO) -> bool:
     """Whether seeking back in a stream costs nothing; False where it decompresses again."""
     return bool(getattr(getattr(stream, "raw", None), "cheap_seek", True))
@@ -317,13 +162,13 @@ def cheap_seek(stream: BinaryIO) -> bool:
 
 def buffered(raw: io.RawIOBase) -> BinaryIO:
     """A stream of this module behind a buffer, as callers get it."""
-    return io.BufferedReader(raw, _BUFFER)
+    return io.BufferedReader(raw, BUFFER)
 
 
 def read_up_to(stream: BinaryIO | io.RawIOBase, count: int) -> bytes:
     """Exactly `count` bytes, or all there are, whatever the declared sizes say; takes memory for what really comes."""
     parts: list[bytes] = []
-    while count > 0 and (part := stream.read(min(count, _BUFFER))):
+    while count > 0 and (part := stream.read(min(count, BUFFER))):
         parts.append(part)
         count -= len(part)
     return b"".join(parts)

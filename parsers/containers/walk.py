@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from parsers.containers.folders import walk_files
 from parsers.containers.packing import BZIP2, GZIP, XZ, parse_gzip_header
 from parsers.containers.sources import Budget, Limits, ModifiedBasis, Source, SourceProblem
-from parsers.containers.streams import CHUNK, Decompressed, Shared, buffered, open_member, read_up_to
+from parsers.containers.streams import Shared, buffered, open_member, read_up_to
 from parsers.containers.tars import tar_members
+from parsers.containers.unpacked import CHUNK, Decompressed
 from parsers.containers.zips import zip_members
 from parsers.kinds import HEAD_SIZE, Kind, tell_kind
 from parsers.problems import Problem, ProblemKind

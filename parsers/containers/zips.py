@@ -11,7 +11,8 @@ from parsers.containers import zipformat as zf
 from parsers.containers.names import MemberPaths
 from parsers.containers.packing import BZIP2_IN_ZIP, DEFLATE, LZMA_IN_ZIP
 from parsers.containers.sources import Budget, Source, SourceProblem, checked_time
-from parsers.containers.streams import Decompressed, Shared, Window, cheap_seek, open_member, read_at
+from parsers.containers.streams import Shared, Window, cheap_seek, open_member, read_at
+from parsers.containers.unpacked import Decompressed
 from parsers.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
