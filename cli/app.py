@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from cli.events import events
+from cli.evidence import evidence
 from cli.failures import GuardedGroup
+from cli.ingest import ingest
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.voice import voice
 
@@ -41,3 +44,8 @@ def top(
 ) -> None:
     """Take the options that stand before a command's name."""
     voice.adjust(quiet=quiet, verbose=verbose)
+
+
+app.command()(ingest)
+app.command()(evidence)
+app.command()(events)

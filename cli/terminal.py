@@ -9,6 +9,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from cli.output import Column
+
+_INDENT = 4
 
 
 def _console() -> Console:
@@ -53,14 +56,21 @@ def print_stacked(columns: Sequence[Column], cells: Sequence[Sequence[str]], sty
     """Print each row as a line of its short values with its long ones indented below: for narrow terminals."""
     console = _console()
     for line, line_styles in zip(cells, styles, strict=True):
-        head = Text()
+        packed = Text()
         for column, text, style in zip(columns, line, line_styles, strict=True):
-            if text and not column.long:
-                head.append("  " if head else "").append(text, style=style)
-        console.print(head, overflow="fold")
+            if not text or column.long:
+                continue
+            # A line breaks between two values, never inside one.
+            if packed and packed.cell_len + 2 + cell_len(text) > console.width:
+                console.print(packed, overflow="fold")
+                packed = Text(" " * _INDENT)
+            elif packed:
+                packed.append("  ")
+            packed.append(text, style=style)
+        console.print(packed, overflow="fold")
         for column, text in zip(columns, line, strict=True):
             if text and column.long:
-                console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, 4)))
+                console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, _INDENT)))
 
 
 @contextmanager

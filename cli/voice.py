@@ -12,7 +12,7 @@ from cli.text import printable, shortened
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from forensics.ingest.run import Progress
+    from forensics.ingest.account import Progress
 
 
 class Voice:
@@ -52,18 +52,19 @@ class Voice:
         sys.stderr.write(printable(text) + "\n")
 
     @contextmanager
-    def progress(self) -> Iterator[Callable[[Progress], None] | None]:
-        """A progress bar for an ingest; yields None where nobody would see it (no terminal, `--quiet`)."""
+    def progress(self, size: Callable[[], int]) -> Iterator[Callable[[Progress], None] | None]:
+        """A progress bar for an ingest of `size()` bytes; yields None where nobody would see it."""
         if self.quiet or not sys.stderr.isatty():
             yield None
             return
         from cli.terminal import byte_progress  # noqa: PLC0415  (rich costs 0.1 s, and pipes do not need it)
 
         with byte_progress() as report:
+            whole = size()
 
             def on_progress(progress: Progress) -> None:
                 name = shortened(printable(progress.path.rsplit("/", 1)[-1]), 24)
-                report(name, progress.bytes_done, progress.bytes_total, progress.events)
+                report(name, progress.bytes_done, progress.bytes_total or whole, progress.events)
 
             yield on_progress
 

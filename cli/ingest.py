@@ -1,0 +1,130 @@
+"""`ccrf ingest`, and what `investigate` shares with it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import (
+    CaseFile,
+    EvidencePaths,
+    Jobs,
+    ProfileFile,
+    Quiet,
+    SourceZone,
+    Verbose,
+    parse_zone,
+)
+from cli.paths import refuse_case_in_evidence, require_evidence
+from cli.text import counted
+from cli.voice import voice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from forensics.case.store import Case
+    from forensics.ingest.account import IngestOptions, IngestSummary
+
+NodeName = Annotated[
+    str | None,
+    typer.Option("--node", metavar="NAME", help="The node that all of this evidence is from.", show_default=False),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first damage.")]
+CrossCheck = Annotated[
+    bool, typer.Option("--cross-check", help="Read each .evtx again with python-evtx and report disagreement (slow).")
+]
+
+
+def ingest(  # noqa: PLR0913  (one for each option)
+    case: CaseFile,
+    paths: EvidencePaths,
+    *,
+    node: NodeName = None,
+    jobs: Jobs = None,
+    profile: ProfileFile = None,
+    source_tz: SourceZone = None,
+    strict: Strict = False,
+    cross_check: CrossCheck = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read evidence into CASE, which is made where it is not there.
+
+    What a file is, is told by its content. Evidence is never changed. The same evidence again adds nothing. What could
+    not be read is named on stderr, and the exit code is 3.
+    """
+    voice.adjust(quiet=quiet, verbose=verbose)
+    from forensics.case.store import Case  # noqa: PLC0415  (the case's libraries cost 0.2 s, and help does not need them)
+    from forensics.ingest.account import IngestOptions  # noqa: PLC0415
+
+    options = IngestOptions(
+        node=node_name(node),
+        jobs=jobs,
+        profile=profile,
+        source_tz=parse_zone(source_tz, "--source-tz"),
+        strict=strict,
+        cross_check=cross_check,
+    )
+    require_evidence(paths)
+    refuse_case_in_evidence(case, paths)
+    with Case.open_or_create(case) as opened:
+        summary = read_evidence(opened, paths, options)
+        whole = tell_issues(opened, paths, summary)
+    if not whole:
+        raise typer.Exit(3)
+
+
+def node_name(text: str | None) -> str | None:
+    """The name of a node as the case writes it: upper case, without domain."""
+    if text is None:
+        return None
+    name = text.strip().partition(".")[0].upper()
+    if not name:
+        raise typer.BadParameter(f"{text!r} is not the name of a node", param_hint="--node")
+    return name
+
+
+def read_evidence(case: Case, paths: Sequence[Path], options: IngestOptions) -> IngestSummary:
+    """Ingest, with a progress bar where somebody sees it."""
+    from forensics.ingest.run import ingest as run_ingest  # noqa: PLC0415  (see `ingest`)
+
+    with voice.progress(lambda: size_of(paths)) as on_progress:
+        return run_ingest(case, paths, options, on_progress)
+
+
+def tell_issues(case: Case, paths: Sequence[Path], summary: IngestSummary) -> bool:
+    """Say what an ingest did, and name all that could not be read; return whether everything was."""
+    for issue in summary.issues:
+        at = "" if issue.offset is None else f" (at offset {issue.offset})"
+        voice.warn(f"{issue.path}: {issue.status}: {issue.reason}{at}")
+    where = ", ".join(map(str, paths))
+    if summary.files == 0:
+        voice.warn(f"ccrf: {where}: there are no files here")
+        return False
+    # An archive is only a wrapping, whatever its own status says.
+    if all(row.status == "ignored" or row.kind == "archive" for row in case.evidence()) and not summary.issues:
+        voice.warn(f"ccrf: {where}: nothing here was recognised as evidence")
+        return False
+    known = f", {summary.known} known already" if summary.known else ""
+    recovered = f", {counted(summary.recovered, 'event')} recovered" if summary.recovered else ""
+    voice.note(f"{counted(summary.files, 'file')} read{known}; {counted(summary.events, 'event')} added{recovered}")
+    return summary.whole
+
+
+def size_of(paths: Sequence[Path]) -> int:
+    """Bytes of all files at and below the paths, as far as they can be told; never raises."""
+    total = 0
+    for path in paths:
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except OSError:
+            continue
+        for folder, _, files in os.walk(path):
+            for name in files:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118  (Path costs twice the time)
+    return total
