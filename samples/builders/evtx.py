@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from samples.builders.evtx_templates import END_OF_FRAGMENT, ChunkNames, Element, Sub, Template
-from samples.builders.evtx_values import ARRAY, MAX_VALUE_SIZE, NULL, Value, ValueType, binary, strings
+from samples.builders.evtx_values import ARRAY, MAX_VALUE_SIZE, NULL, Value, ValueType, binary, number, strings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,7 +182,9 @@ def _user_template(element: str, namespace: str | None, fields: tuple[tuple[str,
 
 def _payload_parts(payload: Payload) -> tuple[Template, list[Value]]:
     if isinstance(payload, Classic):
-        return _CLASSIC, [strings(payload.strings), NULL, binary(payload.data) if payload.data else NULL]
+        data = binary(payload.data) if payload.data else NULL
+        # Between the two, where no element refers to it, real records have the size of the data.
+        return _CLASSIC, [strings(payload.strings), number(ValueType.UINT32, len(payload.data)), data]
     types = tuple((label, value.type) for label, value in payload.values)
     values = [value for _, value in payload.values]
     if isinstance(payload, UserData):
@@ -264,7 +266,7 @@ class EvtxWriter:
 
     def add(self, event: EvtxEvent) -> int:
         """Append the event and return its record number."""
-        number = self._next_number if event.record_number is None else event.record_number
+        record_number = self._next_number if event.record_number is None else event.record_number
         identifier = self._next_id if event.event_record_id is None else event.event_record_id
         outer = _system_template(
             event.provider,
@@ -289,9 +291,11 @@ class EvtxWriter:
                 raise ValueError("the event does not fit in a chunk")
             self.end_chunk()
         written = event.created if event.written is None else event.written
-        self._chunk.add(self._record(outer, inner, system, substitutions, (number, written)), number, identifier)
-        self._next_number, self._next_id = number + 1, identifier + 1
-        return number
+        self._chunk.add(
+            self._record(outer, inner, system, substitutions, (record_number, written)), record_number, identifier
+        )
+        self._next_number, self._next_id = record_number + 1, identifier + 1
+        return record_number
 
     def _record(
         self,

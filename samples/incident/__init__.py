@@ -14,8 +14,8 @@ only `modified` and `made_recorded` are by the clock of the node that set them.
 - `nodes`: `name`, `clock`: list of `since`, `offset_seconds` (what the clock shows minus true time).
 - `intervals`: `node`, `role` (active, passive, down) in `group`, `start`, `end`. From the moment at which the group is
   offline on a node until it is online on the other both are passive.
-- `transitions`: moves of every group, the well-known ones too: `group`, `from`, `to`, `kind` (quiet), `asked` (the
-  group starts going offline), `offline`, `online`.
+- `transitions`: moves of every group, the well-known ones too: `group`, `from`, `to`, `kind` (quiet, crash), `asked`
+  (the group starts going offline; in a crash the same as `offline`), `offline`, `online`.
 - `edits`: `revision`, `parent` (revision that was changed), `time`, `modified`, `node`, `role` of the node at that
   moment, `file`, `sha256`, `size`.
 - `replications`: every copy that changed a file: `time`, `from`, `to`, `file`, `forced`, `copied`, `replaced`.

@@ -27,6 +27,7 @@ class Row:
         high: high word of the identifier; None: made from the level.
         names: names of the values on Server 2008; None: a classic event there too.
         only: "2003" or "2008" where the other does not log it.
+        by_user: whether the entry carries the SID of the administrator who did it.
     """
 
     log: str
@@ -38,6 +39,7 @@ class Row:
     source_2008: str | None = None
     log_2008: str | None = None
     only: str | None = None
+    by_user: bool = False
 
     @property
     def qualifiers(self) -> int:
@@ -66,7 +68,7 @@ CATALOGUE: dict[str, Row] = {
     "unexpected_shutdown": Row(SYSTEM, "EventLog", 6008, ERROR, high=0x8000),
     "system_version": Row(SYSTEM, "EventLog", 6009, high=0x8000),
     "uptime": Row(SYSTEM, "EventLog", 6013, high=0x8000),
-    "restart_asked": Row(SYSTEM, "USER32", 1074, high=0x8000),
+    "restart_asked": Row(SYSTEM, "USER32", 1074, high=0x8000, by_user=True),
     "service_state": Row(SYSTEM, "Service Control Manager", 7036, names=("param1", "param2")),
     "clock_source": Row(
         SYSTEM, "W32Time", 35, high=0x425A, names=("TimeSource",), source_2008="Microsoft-Windows-Time-Service"
@@ -80,7 +82,7 @@ CATALOGUE: dict[str, Row] = {
     "engine_update_failed": Row(APPLICATION, "GetEngineFiles", 6012, WARNING),
     "scan_timeout": Row(APPLICATION, "FSCController", 5066, WARNING),
     "infection_rate": Row(APPLICATION, "StatisticsManager", 7032, WARNING),
-    "installed": Row(APPLICATION, "MsiInstaller", 11707, high=0),
-    "product_installed": Row(APPLICATION, "MsiInstaller", 1033, high=0, only="2008"),
+    "installed": Row(APPLICATION, "MsiInstaller", 11707, high=0, by_user=True),
+    "product_installed": Row(APPLICATION, "MsiInstaller", 1033, high=0, only="2008", by_user=True),
     "product_reconfigured": Row(APPLICATION, "MsiInstaller", 1035, high=0, only="2008"),
 }

@@ -21,6 +21,7 @@ _NAMES_2008 = {
 }
 _EVT_TYPES = {2: 1, 3: 2, 4: 4}
 _LOCAL_SYSTEM = evtx_values.sid_bytes("S-1-5-18")
+_ADMINISTRATOR = evtx_values.sid_bytes("S-1-5-21-1111111111-2222222222-3333333333-500")
 _MANIFEST_KEYWORDS = 0x8000_0000_0000_0000
 _SERVICE_CONTROL_MANAGER = "Service Control Manager"
 
@@ -50,6 +51,7 @@ def _evt(node: Node, log: str, entries: list[Entry]) -> bytes:
             strings=entry.strings,
             qualifiers=entry.row.qualifiers,
             type=_EVT_TYPES[entry.row.level],
+            sid=_ADMINISTRATOR if entry.row.by_user else b"",
         )
         for number, entry in enumerate(entries, _first_number(node, log))
     ]
@@ -83,6 +85,7 @@ def _event(log: str, entry: Entry) -> evtx.EvtxEvent:
             payload=evtx.Classic(entry.strings),
             qualifiers=row.qualifiers,
             level=row.level,
+            user_sid=_ADMINISTRATOR if row.by_user else None,
         )
     values = tuple(zip(row.names, (evtx_values.string(text) for text in entry.strings), strict=True))
     # The service control manager was a classic source once, and keeps its name, high word and binary data.

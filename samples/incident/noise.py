@@ -19,7 +19,7 @@ SERVICES = (
     "Performance Logs and Alerts",
 )
 _APPLICATION_KEYS = ("engine_update_failed", "scan_timeout", "infection_rate", "product_reconfigured")
-_APPLICATION_WEIGHTS = (5, 3, 1, 2)
+_APPLICATION_WEIGHTS = (3, 3, 1, 4)
 _DAY = 86_400
 
 
@@ -57,7 +57,7 @@ def _application(simulation: Simulation, node: Node) -> None:
             simulation.update_statistics(node)
         _application(simulation, node)
 
-    simulation.after(simulation.rng.expovariate(1 / simulation.setting.noise_seconds / 2), happen)
+    simulation.after(simulation.rng.expovariate(1 / simulation.setting.noise_seconds), happen)
 
 
 def _daily(simulation: Simulation, node: Node) -> None:

@@ -121,7 +121,20 @@ def _failover_in_window(simulation: Simulation) -> None:
     simulation.after(fatal * HOUR, save_and_fail_over)
 
 
+def _crash(simulation: Simulation) -> None:
+    """The active node stops dead, comes back as the passive one, and gets the group back; nothing is lost."""
+    _begin(simulation)
+    hour = simulation.rng.uniform(20, 24)
+    _edits(simulation, 3, hour - 0.25, 6, content.REPLICATED)
+    _edits(simulation, hour + 0.5, 39.5, 4, content.REPLICATED)
+    _edits(simulation, 41, 47, 3, content.REPLICATED)
+    simulation.after(10 * HOUR, simulation.move, "Cluster Group")
+    simulation.after(hour * HOUR, simulation.crash_active)
+    simulation.after(40 * HOUR, simulation.move)
+
+
 SCENARIOS = {
+    "crash": Scenario("the active node stops dead; nothing is lost", 48, _crash),
     "quiet": Scenario("edits and clean moves; nothing is lost", 96, _quiet),
     "failover-in-window": Scenario(
         "a failover within the cycle after a save; the save is lost", 72, _failover_in_window

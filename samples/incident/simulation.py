@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from samples.incident import content
 from samples.incident.backups import SCHEMES, BackupSet
 from samples.incident.catalogue import CATALOGUE
-from samples.incident.clock import TICKS, NodeClock
+from samples.incident.clock import TICKS, NodeClock, moment
 from samples.incident.world import (
     WELL_KNOWN_GROUPS,
     Chronicle,
@@ -130,14 +130,12 @@ class Simulation:
         """The node that is not active; the second by name when none is."""
         return next((n for n in self.nodes.values() if n.name != self.active), list(self.nodes.values())[-1])
 
-    def boot(self, node: Node, *, clean: bool = True) -> None:
+    def boot(self, node: Node) -> None:
         """Start a machine: its logs are opened, it joins the cluster, and the product starts, which makes a backup."""
         node.up, node.booted = True, self.now
         node.opened = {name: len(entries) for name, entries in node.logs.items()}
         self.log(node, "system_version", *_VERSIONS[self.setting.system])
         self.log(node, "log_started")
-        if not clean:
-            self.log(node, "unexpected_shutdown")
         for service in ("Windows Installer", "Cluster Service", "Microsoft Exchange Replication Service"):
             self.between(5, 40, self.log, node, "service_state", service, "running")
         self.after(50, self._join, node)
@@ -183,6 +181,35 @@ class Simulation:
             self.between(90, 180, self.boot, node)
 
         self.between(5, 15, stop)
+
+    def crash_active(self) -> None:
+        """Let the machine that is active at this moment stop dead."""
+        if self.active:
+            self.crash(self.nodes[self.active])
+
+    def crash(self, node: Node) -> None:
+        """Let a machine stop dead: nothing is logged, taken offline or backed up; its groups come up on the other."""
+        if not node.up:
+            return
+        stopped = self.now
+        node.up = node.joined = False
+        self._set_role(self.setting.cms, node.name, "down")
+        if self.active == node.name:
+            self.active = None
+        other = self.other(node)
+        self.between(5, 10, self.log, other, "node_removed", node.name)
+        for group, owner in self.owners.items():
+            if owner == node.name:
+                self.owners[group] = other.name
+                self.between(11, 15, self._bring_online, group, other, (node, stopped, stopped))
+        self.between(200, 400, self._boot_after_crash, node, stopped)
+
+    def _boot_after_crash(self, node: Node, stopped: int) -> None:
+        self.boot(node)
+        shown = moment(node.clock.read(stopped))
+        clock = f"{shown.hour % 12 or 12}:{shown:%M:%S} {'AM' if shown.hour < 12 else 'PM'}"
+        day = f"{shown.month}/{shown.day}/{shown.year}"
+        self.log(node, "unexpected_shutdown", clock, day, "", "", "0", "", "")
 
     def _set_role(self, group: str, node: str, role: str) -> None:
         self.truth.roles.append((self.now, group, node, role))
@@ -235,7 +262,8 @@ class Simulation:
         if moved is None:
             return
         source, asked, offline = moved
-        self.truth.transitions.append(Transition(group, source.name, node.name, "quiet", asked, offline, self.now))
+        kind = "crash" if asked == offline else "quiet"
+        self.truth.transitions.append(Transition(group, source.name, node.name, kind, asked, offline, self.now))
         if is_cms:
             self.between(0.5, 2, self.log, node, "handoff")
             self.between(20, 40, self.log, source, "copying_started")
