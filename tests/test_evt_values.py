@@ -219,6 +219,14 @@ def test_a_sid_outside_the_record_is_said(fields):
     assert "the user SID lies outside the record" in details
 
 
+def test_a_sid_is_not_completed_from_the_next_record():
+    """A SID whose length reaches over the end of its record is none, although the bytes behind would do."""
+    raw = record(sid=b"\x01\x0f" + SID[2:8], UserSidLength=68)
+    records, problems = EvtBlock(raw + record(strings=("a" * 60,)), (0, len(raw)), 48, 4096).decode()
+    assert [r.user_sid for r in records] == [None, None]
+    assert [p.detail for p in problems] == ["the user SID lies outside the record"]
+
+
 def test_data_beyond_the_record_are_cut():
     """Data that claim more than the record has are given as far as they go, never from the bytes behind."""
     got, details = complaint(record(data=b"1234", DataLength=0x7FFFFFFF))

@@ -69,8 +69,8 @@ class Layout:
     Attributes:
         header: the facts.
         ring: the bytes to read, position 0 being the oldest record.
-        live_end: position behind the newest live record; None where only the record numbers can tell.
-        slack_start: position from which older records may be left over.
+        live_end: position behind the newest live record, where leftovers may begin; None where only the record numbers
+            can tell.
         problems: what was found wrong on the way.
         cut: to be reported if live records turn out to be damaged at the ring's end; the file is shorter than MaxSize,
             which is no damage where nothing is missing.
@@ -79,7 +79,6 @@ class Layout:
     header: EvtHeader
     ring: Ring
     live_end: int | None
-    slack_start: int
     problems: tuple[Problem, ...]
     cut: Problem | None = None
 
@@ -138,8 +137,8 @@ def locate(stream: BinaryIO, size: int) -> Layout:
         if stored.max_size > size:
             problems.append(_truncated(size, stored))
         empty = _facts(size, stored, None, healed=False)
-        return Layout(empty, Ring(stream, HEADER_SIZE, HEADER_SIZE, HEADER_SIZE), 0, 0, tuple(problems))
-    return Layout(EvtHeader(size), Ring(stream, 0, size, 0), 0, 0, tuple(problems))
+        return Layout(empty, Ring(stream, HEADER_SIZE, HEADER_SIZE, HEADER_SIZE), 0, tuple(problems))
+    return Layout(EvtHeader(size), Ring(stream, 0, size, 0), 0, tuple(problems))
 
 
 def _stored_header(stream: BinaryIO) -> _Stored | None:
@@ -307,9 +306,8 @@ def _known(
     live_end = (end.offset - first) % ring.length
     if not live_end and end.begin_record != end.offset:
         live_end = ring.length
-    slack = live_end if others is None and probe.end_record(end.offset) is None else live_end + EOF_RECORD_SIZE
     found = end._replace(begin_record=first)
-    return Layout(_facts(size, stored, found, healed=healed), ring, live_end, slack, tuple(problems), cut)
+    return Layout(_facts(size, stored, found, healed=healed), ring, live_end, tuple(problems), cut)
 
 
 def _open_ended(probe: _Probe, size: int, stored: _Stored, problems: list[Problem]) -> Layout:
@@ -324,7 +322,7 @@ def _open_ended(probe: _Probe, size: int, stored: _Stored, problems: list[Proble
         text = "there is no end-of-file record where the header says, nor elsewhere; live is what has rising numbers"
         problems.append(Problem(kind, 0, HEADER_SIZE, text))
     ring = Ring(probe.stream, HEADER_SIZE, probe.last, first, cut=cut)
-    return Layout(_facts(size, stored, None, healed=True), ring, None, ring.length, tuple(problems))
+    return Layout(_facts(size, stored, None, healed=True), ring, None, tuple(problems))
 
 
 def _truncated(size: int, stored: _Stored) -> Problem:

@@ -92,9 +92,9 @@ class EvtReader:
                     self._note_cut(ring.seam, ring.seam)
                 yield self._block(piece)
                 before = piece
-        for piece in Walk(ring, layout.slack_start, ring.length):
-            if not isinstance(piece, Gap):
-                yield self._block(piece, recovered=True)
+            for piece in Walk(ring, layout.live_end, ring.length):
+                if not isinstance(piece, Gap):
+                    yield self._block(piece, recovered=True)
         if self._unlisted:
             detail = f"{self._unlisted} more problems are not listed"
             self.problems.append(Problem(ProblemKind.LIMIT, 0, 0, detail))
