@@ -36,6 +36,7 @@ class EventRecord(NamedTuple):
         data: binary data of a classic event, b"" where there is none.
         message: rendered text, where the record itself carries it (forwarded events); else None.
         payload: `Name` of EventData, or the element's name below UserData; else None.
+        event_source_name: the classic name of a source (`Provider/@EventSourceName`) beside its provider's; else None.
         version, opcode, keywords, process_id, thread_id, activity_id: .evtx System fields as stored, else None.
         recovered: True when found outside the log's live records (slack, overwritten chunks).
     """
@@ -65,6 +66,7 @@ class EventRecord(NamedTuple):
     process_id: int | None = None
     thread_id: int | None = None
     activity_id: str | None = None
+    event_source_name: str | None = None
     recovered: bool = False
 
 

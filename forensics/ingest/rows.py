@@ -49,7 +49,7 @@ class Batch(NamedTuple):
         problems: the blocks' damage.
         live: number of live records; the others are recovered.
         computers: how often each node name occurs among live records (among all where none is live).
-        sources: how often each source occurs.
+        logs: how often each log is named.
         span: of the live records.
     """
 
@@ -57,7 +57,7 @@ class Batch(NamedTuple):
     problems: list[Problem]
     live: int
     computers: Counter[str]
-    sources: Counter[str]
+    logs: Counter[str]
     span: Span
 
 
@@ -125,6 +125,7 @@ def event_row(record: EventRecord, evidence_id: int, log: str | None) -> Row:
         sql_int(record.process_id),
         sql_int(record.thread_id),
         record.activity_id,
+        _shared(record.event_source_name),
         record.offset,
         sql_int(generated),
         sql_int(written),
@@ -150,7 +151,7 @@ def make_batch(decoded: Decoded, evidence_id: int, log: str | None) -> Batch:
         decoded.problems,
         len(live),
         Counter(name for record in counted if (name := node_name(record.computer))),
-        Counter(record.source for record in counted if record.source),
+        Counter(name for record in counted if (name := record.log or log)),
         span_of(live),
     )
 
@@ -166,4 +167,4 @@ def decode_blocks(blocks: Sequence[Block], evidence_id: int, log: str | None) ->
     return make_batch(Decoded(records, problems), evidence_id, log)
 
 
-assert len(EVENT_COLUMNS) == 31  # noqa: S101  # the tuple above and the schema are one thing in two places
+assert len(EVENT_COLUMNS) == 32  # noqa: S101  # the tuple above and the schema are one thing in two places

@@ -18,6 +18,7 @@ _U16 = struct.Struct("<H").unpack_from
 _U32 = struct.Struct("<I").unpack_from
 _SUBSTITUTION = struct.Struct("<HB").unpack_from
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_NO_DEPENDENCY = 0xFFFF
 
 
 class BinXmlError(ValueError):
@@ -36,9 +37,13 @@ Part = str | Sub
 
 
 class Element(NamedTuple):
-    """One element; `children` holds elements, text and substitutions in document order."""
+    """One element; `children` holds elements, text and substitutions in document order.
+
+    `depends` is the slot of a value without which (null) the element is not there at all; None: always there.
+    """
 
     name: str
+    depends: int | None
     attributes: tuple[tuple[str, tuple[Part, ...]], ...]
     children: tuple[Element | Part, ...]
 
@@ -82,34 +87,34 @@ class _Builder:
 
     def __init__(self) -> None:
         self.roots: list[Element | Part] = []
-        # name, attributes, children of every open element
-        self.frames: list[tuple[str, list[tuple[str, list[Part]]], list[Element | Part]]] = []
+        # name, dependency, attributes, children of every open element
+        self.frames: list[tuple[str, int | None, list[tuple[str, list[Part]]], list[Element | Part]]] = []
         self.attribute: list[Part] | None = None
 
-    def open(self, name: str) -> None:
+    def open(self, name: str, depends: int | None) -> None:
         if len(self.frames) >= MAX_DEPTH:
             raise BinXmlError("elements nested too deeply")
-        self.frames.append((name, [], []))
+        self.frames.append((name, depends, [], []))
         self.attribute = None
 
     def start_attribute(self, name: str) -> None:
         if not self.frames:
             raise BinXmlError("an attribute outside any element")
         self.attribute = []
-        self.frames[-1][1].append((name, self.attribute))
+        self.frames[-1][2].append((name, self.attribute))
 
     def part(self, part: Part) -> None:
         if self.attribute is not None:
             self.attribute.append(part)
         else:
-            (self.frames[-1][2] if self.frames else self.roots).append(part)
+            (self.frames[-1][3] if self.frames else self.roots).append(part)
 
     def close(self) -> None:
         if not self.frames:
             raise BinXmlError("an end without a start")
-        name, attributes, children = self.frames.pop()
-        element = Element(name, tuple((n, tuple(parts)) for n, parts in attributes), tuple(children))
-        (self.frames[-1][2] if self.frames else self.roots).append(element)
+        name, depends, attributes, children = self.frames.pop()
+        element = Element(name, depends, tuple((n, tuple(parts)) for n, parts in attributes), tuple(children))
+        (self.frames[-1][3] if self.frames else self.roots).append(element)
         self.attribute = None
 
 
@@ -154,8 +159,9 @@ class TreeParser:
 
     def _token(self, kind: int, token: int, offset: int, build: _Builder) -> int:  # one per token
         if kind == Token.OPEN_START_ELEMENT:
+            depends = _U16(self._chunk, offset + 1)[0] if self._dependency_ids else _NO_DEPENDENCY
             name, offset = self._name(offset + (7 if self._dependency_ids else 5))
-            build.open(name)
+            build.open(name, None if depends == _NO_DEPENDENCY else depends)
             return offset + 4 if token & MORE_DATA else offset
         if kind == Token.CLOSE_START_ELEMENT:
             build.attribute = None

@@ -131,7 +131,7 @@ class _ChunkDecoder:
         """Decode the records up to the free space; returns where they end."""
         first, last = header.first_identifier, header.last_identifier
         believed = 0 <= last - first < _MAX_IDENTIFIERS
-        at = CHUNK_HEADER_SIZE
+        at, broken = CHUNK_HEADER_SIZE, False
         while at < free:
             span = self._span_at(at, free)
             if span is None:
@@ -140,12 +140,13 @@ class _ChunkDecoder:
                     self._lost(at, free)
                     break
                 self._lost(at, found)
-                at = found
+                at, broken = found, True
                 continue
-            # A number outside the chunk's own range: another time's block in the middle of this chunk.
-            foreign = believed and not first <= span.number <= last
+            # Behind a break, a number outside the chunk's own range shows a block of another time. An unbroken
+            # chain of records from the chunk's start is live whatever the numbers are: merged logs keep foreign ones.
+            foreign = broken and believed and not first <= span.number <= last
             self._record(span, recovered=foreign or not self._chunk.live)
-            at = span.end
+            at, broken = span.end, broken or not span.sound
         return max(at, free)
 
     def _lost(self, start: int, end: int) -> None:
@@ -161,7 +162,8 @@ class _ChunkDecoder:
         if signature != RECORD_SIGNATURE_VALUE:
             return None
         end = at + size
-        if size >= RECORD_MIN_SIZE and end <= limit and data[end - 4 : end] == data[at + 4 : at + 8]:
+        # A record that two equal copies of its size enclose is whole, even where it ends behind the stated free space.
+        if size >= RECORD_MIN_SIZE and end <= len(data) and data[end - 4 : end] == data[at + 4 : at + 8]:
             return _Span(at, end, number, written, sound=True)
         following = self._find(at + RECORD_HEADER_SIZE, limit)
         if size < RECORD_MIN_SIZE or end > limit or (following is not None and following < end):
@@ -169,15 +171,14 @@ class _ChunkDecoder:
         return _Span(at, end, number, written, sound=False)
 
     def _find(self, start: int, limit: int) -> int | None:
-        """Offset of the next whole record: signature, size, and its copy at the end."""
+        """Offset of the next whole record that begins before `limit`: signature, size, and its copy at the end."""
         data = self._data
         at = data.find(RECORD_SIGNATURE, start, limit)
         while at >= 0:
-            if at + RECORD_MIN_SIZE <= limit:
-                size = int.from_bytes(data[at + 4 : at + 8], "little")
-                end = at + size
-                if size >= RECORD_MIN_SIZE and end <= limit and data[end - 4 : end] == data[at + 4 : at + 8]:
-                    return at
+            size = int.from_bytes(data[at + 4 : at + 8], "little")
+            end = at + size
+            if size >= RECORD_MIN_SIZE and end <= len(data) and data[end - 4 : end] == data[at + 4 : at + 8]:
+                return at
             at = data.find(RECORD_SIGNATURE, at + 1, limit)
         return None
 

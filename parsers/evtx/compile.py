@@ -99,12 +99,16 @@ class _Writer:
             for field, parts in plan.system.items()
             if field in _SHARED_FIELDS and len(parts) == 1 and not isinstance(parts[0], str)
         }
+        self._items = [item for item in plan.items if not any(self._is_null(slot) for slot in item.depends)]
         self._used = self._used_slots()
+
+    def _is_null(self, slot: int) -> bool:
+        return slot < len(self._kinds) and self._kinds[slot] == ValueType.NULL
 
     def _used_slots(self) -> set[int]:
         plan = self._plan
         groups = [*plan.system.values(), plan.binary, plan.payload, plan.message, plan.nested]
-        groups += [parts for item in plan.items for parts in item]
+        groups += [parts for item in self._items for parts in (item.name, item.value)]
         used = {part.slot for parts in groups for part in parts if not isinstance(part, str)}
         if any(slot >= len(self._kinds) for slot in used):
             raise _NotCompilableError
@@ -241,13 +245,13 @@ class _Writer:
         plan = self._plan
         nested = [sub.slot for sub in plan.nested if self._kinds[sub.slot] != ValueType.NULL]
         if nested:
-            own = plan.items or plan.binary or plan.payload or plan.message
+            own = self._items or plan.binary or plan.payload or plan.message
             if own or len(nested) > 1 or self._kinds[nested[0]] != ValueType.BIN_XML:
                 raise _NotCompilableError
             call = f"nested(*v{nested[0]}) if v{nested[0]}[1] else none"
             return [f"strings, names, data, payload, message = {call}"]
         return [
-            f"strings = [{', '.join(self._item_text(item.value) for item in plan.items)}]",
+            f"strings = [{', '.join(self._item_text(item.value) for item in self._items)}]",
             f"names = {self._names()}",
             f"data = {self._binary()}",
             f"payload = {self._text(plan.payload) if plan.payload else 'None'}",
@@ -261,7 +265,7 @@ class _Writer:
 
     def _names(self) -> str:
         """A constant where it can be one: then all events of the template share it."""
-        items = self._plan.items
+        items = self._items
         if not any(item.name for item in items):
             return "None"
         pieces, constant = [], []

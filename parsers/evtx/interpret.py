@@ -51,7 +51,8 @@ class Interpreter:
         for field, parts in plan.system.items():
             reading.fields[field] = self._field(field, parts, values, reading)
         for item in plan.items:
-            self._item(item.name, item.value, values, reading)
+            if not any(slot < len(values) and values[slot].kind == ValueType.NULL for slot in item.depends):
+                self._item(item.name, item.value, values, reading)
         if plan.binary:
             reading.data = self._binary(plan.binary, values, reading)
         if plan.payload:

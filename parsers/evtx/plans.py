@@ -15,6 +15,7 @@ Parts = tuple[Part, ...]
 # element or element@attribute below System -> field of the plan
 _SYSTEM = {
     "Provider@Name": "source",
+    "Provider@EventSourceName": "event_source_name",
     "EventID": "event_id",
     "EventID@Qualifiers": "qualifiers",
     "Version": "version",
@@ -38,10 +39,15 @@ INT_FIELDS = frozenset(
 
 
 class Item(NamedTuple):
-    """One value of the event's data: its name (empty: none) and what it consists of."""
+    """One value of the event's data: its name (empty: none), what it consists of, and on which values it depends.
+
+    Where one of the values in the slots `depends` is null, the item is not there: a classic event without insertion
+    strings has no `Data`, and not an empty one.
+    """
 
     name: Parts
     value: Parts
+    depends: tuple[int, ...] = ()
 
 
 class Plan(NamedTuple):
@@ -107,33 +113,33 @@ class _Collector:
             for child in root.children:
                 if isinstance(child, Element):
                     self.payload = (child.name,)
-                    self.leaves(child)
+                    self.leaves(child, ())
                 elif isinstance(child, Sub):
                     self.nested.append(child)
             return
         self.payload = attribute(root, "Name") or (() if root.name == "EventData" else (root.name,))
-        self.leaves(root)
+        self.leaves(root, ())
 
-    def leaves(self, parent: Element) -> None:
+    def leaves(self, parent: Element, depends: tuple[int, ...]) -> None:
         """Append every value below `parent`: attributes first, then text or the elements inside."""
         for child in parent.children:
             if isinstance(child, Element):
-                self.leaf(child)
+                self.leaf(child, depends if child.depends is None else (*depends, child.depends))
             elif isinstance(child, Sub) or child.strip():
-                self.items.append(Item((), (child,)))
+                self.items.append(Item((), (child,), depends))
 
-    def leaf(self, element: Element) -> None:
+    def leaf(self, element: Element, depends: tuple[int, ...]) -> None:
         if element.name == "Binary" and not element.attributes:
             self.binary = text_parts(element)
             return
         name = attribute(element, "Name") or (() if element.name == "Data" else (element.name,))
         extra = [(key, parts) for key, parts in element.attributes if key != "Name" and not key.startswith("xmlns")]
         for key, parts in extra:
-            self.items.append(Item((*name, f"@{key}"), parts))
+            self.items.append(Item((*name, f"@{key}"), parts, depends))
         if any(isinstance(child, Element) for child in element.children):
-            self.leaves(element)
+            self.leaves(element, depends)
         elif element.children or not extra:
-            self.items.append(Item(name, text_parts(element)))
+            self.items.append(Item(name, text_parts(element), depends))
 
 
 def attribute(element: Element, name: str) -> Parts:

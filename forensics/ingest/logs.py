@@ -1,0 +1,122 @@
+"""One event log into the case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
+
+from forensics.ingest.crosscheck import CrossCheck
+from forensics.ingest.nodes import most_frequent
+from forensics.ingest.rows import NO_SPAN, Span
+from parsers.evt.reader import EvtReader, NotEvtError
+from parsers.evtx.reader import EvtxReader, NotEvtxError
+from parsers.kinds import Kind
+from parsers.times import iso_utc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from forensics.case.store import Case
+    from forensics.ingest.decoders import Decoders
+    from forensics.profile import Profile
+    from parsers.problems import Problem
+    from parsers.records import Block, EventRecord, LogReader
+
+NotALogError = (NotEvtError, NotEvtxError)
+# An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
+_COMPUTERS_KEPT = 50
+
+
+@dataclass(slots=True)
+class LogAccount:
+    """What a log turned out to hold; `columns` gives it as columns of its evidence row."""
+
+    log: str | None = None
+    live: int = 0
+    recovered: int = 0
+    span: Span = NO_SPAN
+    computers: Counter[str] = field(default_factory=Counter)
+    logs: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    facts: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+
+    def columns(self) -> dict[str, object]:
+        """Columns of `evidence`, the node among them where events name one."""
+        node = most_frequent(self.computers)
+        names = [name for name, _ in sorted(self.computers.items(), key=lambda item: (-item[1], item[0]))]
+        return {
+            "log": most_frequent(self.logs),
+            "live": self.live,
+            "recovered": self.recovered,
+            "first_time": iso_utc(self.span.first_time),
+            "last_time": iso_utc(self.span.last_time),
+            "first_record": self.span.first_record,
+            "last_record": self.span.last_record,
+            "node": node,
+            "facts": {**self.facts, "computers": ",".join(names[:_COMPUTERS_KEPT])},
+        }
+
+
+def read_log(
+    case: Case,
+    decoders: Decoders,
+    stream: BinaryIO,
+    evidence: tuple[int, Kind, str, int],
+    profile: Profile,
+    on_events: Callable[[int], None],
+) -> LogAccount:
+    """Read a log into the case, inside the caller's transaction.
+
+    Args:
+        case: open for writing.
+        decoders: who decodes.
+        stream: the log at its start.
+        evidence: id of the evidence row, kind, path and size.
+        profile: tells which log an .evt is, whose records do not say so.
+        on_events: called with the number of events after each batch.
+
+    Raises:
+        NotEvtError, NotEvtxError: nothing of a log is in it.
+        OSError: the evidence could not be read on.
+    """
+    evidence_id, kind, path, size = evidence
+    reader: LogReader = EvtReader(stream) if kind is Kind.EVT else EvtxReader(stream)
+    blocks: Iterator[Block] = iter(reader.blocks())
+    account = LogAccount(facts=_facts(reader))
+    if kind is Kind.EVT and (first := next(blocks, None)) is not None:
+        account.log = name_of_log(first.decode().records, path, profile)
+        blocks = chain([first], blocks)
+    for batch in decoders.batches(blocks, size, evidence_id, account.log):
+        case.add_events(batch.rows)
+        account.live += batch.live
+        account.recovered += len(batch.rows) - batch.live
+        account.span = account.span.union(batch.span)
+        account.computers += batch.computers
+        account.logs += batch.logs
+        account.problems += batch.problems
+        on_events(len(batch.rows))
+    account.problems += reader.problems
+    return account
+
+
+def check_log(stream: BinaryIO) -> CrossCheck:
+    """Read an .evtx with both readers, in this process."""
+    check = CrossCheck()
+    for chunk in EvtxReader(stream).blocks():
+        check.chunk(chunk, chunk.decode().records)
+    return check
+
+
+def name_of_log(records: list[EventRecord], path: str, profile: Profile) -> str | None:
+    """Which log an .evt is: told by the sources that write to one log only, else by the file's name, else None."""
+    votes = Counter(log for record in records if record.source and (log := profile.log_of_source(record.source)))
+    return most_frequent(votes) or profile.log_of_file(path.rsplit("/", 1)[-1])
+
+
+def _facts(reader: LogReader) -> dict[str, str | int | float | bool | None]:
+    header = getattr(reader, "header", None)
+    if header is None:
+        return {}
+    return {name: value for name, value in asdict(header).items() if isinstance(value, str | int | float | bool)}
