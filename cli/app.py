@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from cli.case_admin import verify
 from cli.events import events
 from cli.evidence import evidence
 from cli.failures import GuardedGroup
 from cli.ingest import ingest
+from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
+from cli.profile import profile_app
 from cli.voice import voice
 
 app = typer.Typer(
@@ -46,6 +49,9 @@ def top(
     voice.adjust(quiet=quiet, verbose=verbose)
 
 
+app.command()(investigate)
 app.command()(ingest)
 app.command()(evidence)
 app.command()(events)
+app.command()(verify)
+app.add_typer(profile_app, name="profile")

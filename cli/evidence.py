@@ -10,7 +10,7 @@ from cli.text import counted
 from cli.voice import voice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from forensics.case.store import Case, EvidenceRow
 
@@ -103,10 +103,14 @@ def events_cell(row: Row) -> str:
     return f"{live:,} +{recovered:,}" if isinstance(recovered, int) and recovered else f"{live:,}"
 
 
-def tell_problems(case: Case) -> None:
-    """Print, for people, why each file that is not whole is not; at most a few lines a file."""
+def tell_problems(case: Case, statuses: Container[str] | None = None) -> None:
+    """Print, for people, what is wrong with each file, at most a few lines a file; only files of `statuses`."""
     rows = [(row, case.problems(row.id)) for row in case.evidence()]
-    damaged = [(row, problems) for row, problems in rows if problems or row.problem]
+    damaged = [
+        (row, problems)
+        for row, problems in rows
+        if (problems or row.problem) and (statuses is None or row.status in statuses)
+    ]
     if not damaged:
         return
     emit_heading("Damage")

@@ -18,7 +18,7 @@ from cli.options import (
     Verbose,
     parse_zone,
 )
-from cli.paths import refuse_case_in_evidence, require_evidence
+from cli.paths import refuse_case_in_evidence, require_evidence, require_files
 from cli.text import counted
 from cli.voice import voice
 
@@ -60,6 +60,7 @@ def ingest(  # noqa: PLR0913  (one for each option)
     voice.adjust(quiet=quiet, verbose=verbose)
     from forensics.case.store import Case  # noqa: PLC0415  (the case's libraries cost 0.2 s, and help does not need them)
     from forensics.ingest.account import IngestOptions  # noqa: PLC0415
+    from forensics.profile import load_profile  # noqa: PLC0415
 
     options = IngestOptions(
         node=node_name(node),
@@ -71,6 +72,8 @@ def ingest(  # noqa: PLR0913  (one for each option)
     )
     require_evidence(paths)
     refuse_case_in_evidence(case, paths)
+    require_files(paths)
+    load_profile(profile)  # a mistake in it is told before a case is made
     with Case.open_or_create(case) as opened:
         summary = read_evidence(opened, paths, options)
         whole = tell_issues(opened, paths, summary)
@@ -88,7 +91,7 @@ def node_name(text: str | None) -> str | None:
     return name
 
 
-def read_evidence(case: Case, paths: Sequence[Path], options: IngestOptions) -> IngestSummary:
+def read_evidence(case: Case, paths: Sequence[Path], options: IngestOptions | None = None) -> IngestSummary:
     """Ingest, with a progress bar where somebody sees it."""
     from forensics.ingest.run import ingest as run_ingest  # noqa: PLC0415  (see `ingest`)
 
@@ -109,9 +112,11 @@ def tell_issues(case: Case, paths: Sequence[Path], summary: IngestSummary) -> bo
     if all(row.status == "ignored" or row.kind == "archive" for row in case.evidence()) and not summary.issues:
         voice.warn(f"ccrf: {where}: nothing here was recognised as evidence")
         return False
-    known = f", {summary.known} known already" if summary.known else ""
-    recovered = f", {counted(summary.recovered, 'event')} recovered" if summary.recovered else ""
-    voice.note(f"{counted(summary.files, 'file')} read{known}; {counted(summary.events, 'event')} added{recovered}")
+    parts = [counted(summary.files, "file")]
+    parts += [f"{summary.known:,} known already"] if summary.known else []
+    parts += [f"{len(summary.issues):,} not whole"] if summary.issues else []
+    recovered = f", {summary.recovered:,} of them recovered" if summary.recovered else ""
+    voice.note(f"{', '.join(parts)}; {counted(summary.events, 'event')} added{recovered}")
     return summary.whole
 
 

@@ -6,10 +6,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.errors import CaseExistsError, CaseInsideEvidenceError, FailedError, MissingPathError
+from forensics.errors import CaseExistsError, CaseInsideEvidenceError, CcrfError, FailedError, MissingPathError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+class NoEvidenceError(CcrfError):
+    """The paths hold no file: done, and nothing was found."""
+
+    exit_code = 3
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{super().__str__()}: there are no files here"
 
 
 def require_evidence(paths: Sequence[Path]) -> None:
@@ -34,6 +44,14 @@ def refuse_case_in_evidence(case: Path, paths: Sequence[Path]) -> None:
     for path in paths:
         if any(os.path.samefile(place, path) for place in places):  # noqa: PTH121  (both may be anything)
             raise CaseInsideEvidenceError(case, path)
+
+
+def require_files(paths: Sequence[Path]) -> None:
+    """Raise `NoEvidenceError` where there is no file at or below any of the paths: nothing need be made for that."""
+    for path in paths:
+        if not path.is_dir() or any(files for _, _, files in os.walk(path)):
+            return
+    raise NoEvidenceError(", ".join(map(str, paths)))
 
 
 def refuse_existing_case(case: Path) -> None:

@@ -1,0 +1,109 @@
+"""What to do next: commands that a user can type as they stand, each with its reason."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from cli.output import Row
+    from forensics.case.rows import EvidenceRow
+    from forensics.case.store import Case
+    from forensics.coverage import LogCoverage
+
+# A step for each gap of many would bury the others.
+_STEPS_OF_A_KIND = 2
+
+
+def next_steps(case: Case, nodes: Sequence[str], logs: Sequence[LogCoverage]) -> list[Row]:
+    """The steps that the evidence in the case suggests, each with `why` and `command`; the most urgent first."""
+    rows = case.evidence()
+    steps = [
+        *_damage(case.path, rows),
+        *_other_node(case.path, nodes),
+        *_replicated_files(case),
+        *_gaps(case.path, logs),
+        *_clock_steps(case.path, logs),
+        *_nodes(case.path, nodes, logs),
+    ]
+    steps.append(
+        _step("To show later that the case is still what it was, check it.", ["ccrf", "verify", str(case.path)])
+    )
+    return steps
+
+
+def command_line(words: Sequence[str]) -> str:
+    """The words as the shell of this system takes them."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _step(why: str, words: Sequence[str]) -> Row:
+    return {"why": why, "command": command_line(words)}
+
+
+def _damage(case: Path, rows: Sequence[EvidenceRow]) -> list[Row]:
+    damaged = [row for row in rows if row.status in {"partial", "failed"}]
+    if not damaged:
+        return []
+    verb = "file is" if len(damaged) == 1 else "files are"
+    why = f"{len(damaged)} {verb} not whole: see where, and copy them anew from the node if it still has them."
+    return [_step(why, ["ccrf", "evidence", str(case)])]
+
+
+def _other_node(case: Path, nodes: Sequence[str]) -> list[Row]:
+    if len(nodes) != 1:
+        return []
+    why = f"Only {nodes[0]} is in the evidence; what happened between two nodes shows when both are."
+    return [_step(why, ["ccrf", "ingest", str(case), "OTHER-NODE"])]
+
+
+def _replicated_files(case: Case) -> list[Row]:
+    """A search for the first of the replicated files that an event names."""
+    from forensics.case.search import EventFilter, search_events  # noqa: PLC0415  (see cli.ingest)
+    from forensics.profile import profile_of  # noqa: PLC0415
+
+    for name in sorted(row.name for row in profile_of(case).replicated_files):
+        if next(search_events(case, EventFilter(grep=name, limit=1)), None) is not None:
+            why = f"Events name {name}, which is replicated: see what was done with it, and when."
+            return [_step(why, ["ccrf", "events", str(case.path), "--grep", name])]
+    return []
+
+
+def _gaps(case: Path, logs: Sequence[LogCoverage]) -> list[Row]:
+    steps = []
+    gaps = [(log, gap) for log in logs for gap in log.gaps if gap.after and gap.before and gap.after < gap.before]
+    for log, gap in sorted(gaps, key=lambda pair: pair[1].first - pair[1].last)[:_STEPS_OF_A_KIND]:
+        why = f"{log_name(log)} lacks records {gap.first} to {gap.last}: see what the other logs say of that time."
+        words = ["ccrf", "events", str(case), "--since", str(gap.after), "--until", str(gap.before)]
+        steps.append(_step(why, words))
+    return steps
+
+
+def _clock_steps(case: Path, logs: Sequence[LogCoverage]) -> list[Row]:
+    steps = []
+    for log in logs:
+        for fall in log.steps[:1]:
+            why = f"In {log_name(log)} the time falls back at record {fall.record_number}: was the clock set?"
+            words = ["ccrf", "events", str(case), "--since", fall.to_time, "--until", fall.from_time]
+            steps.append(_step(why, [*words, "--node", log.node] if log.node else words))
+    return steps[:_STEPS_OF_A_KIND]
+
+
+def _nodes(case: Path, nodes: Sequence[str], logs: Sequence[LogCoverage]) -> list[Row]:
+    with_events = [node for node in nodes if any(log.node == node and log.live for log in logs)]
+    return [
+        _step(f"Read what {node} logged, in order.", ["ccrf", "events", str(case), "--node", node])
+        for node in with_events[:_STEPS_OF_A_KIND]
+    ]
+
+
+def log_name(log: LogCoverage) -> str:
+    """A log as people call it: `System of EXNODE1`; its path where it has no name."""
+    if log.log is None:
+        return log.path
+    return f"{log.log} of {log.node}" if log.node else log.log
