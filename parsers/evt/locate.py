@@ -116,6 +116,9 @@ def locate(stream: BinaryIO, size: int) -> Layout:
        wins, since the service numbers upwards. At most 64 are compared.
     3. A header without any end-of-file record: live is what follows the oldest record while the numbers rise.
     4. Neither: nothing is known to be live, and all records are leftovers.
+
+    Where the log's own end-of-file record is destroyed and one of an earlier lap is not, the log seems to end there;
+    the newer records are then found as leftovers.
     """
     stored = _stored_header(stream)
     last = _ring_end(stream, size, stored)
