@@ -33,6 +33,8 @@ _SENTENCES: Final = {
     _FULL: "could not be written: the disk is full; make room and run the same command again",
     _CANTOPEN: "could not be opened, or its folder does not let a journal be written beside it",
     _NOTADB: "is damaged: it is no SQLite database any more",
+    _READONLY_ROLLBACK: "was left half-written by a run that was killed: copy it, with the -journal file beside it, to a"
+    " folder that can be written, and open it there",
 }
 
 
@@ -46,7 +48,7 @@ def plain_errors(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
-        sentence = _SENTENCES.get(code & 0xFF) if isinstance(code, int) else None
+        sentence = _SENTENCES.get(code, _SENTENCES.get(code & 0xFF)) if isinstance(code, int) else None
         if sentence is None:
             raise
         raise FailedError(f"{path} {sentence} ({error})") from error
@@ -64,19 +66,15 @@ def open_connection(path: Path, *, write: bool) -> sqlite3.Connection:
     """
     _check_file(path)
     with plain_errors(path):
-        connection = _connect(path, "rw" if write else "ro")
+        if write:
+            return _connect(path, "rw")
         try:
-            connection.execute("PRAGMA schema_version").fetchone()
+            return _connect(path, "ro")
         except sqlite3.OperationalError as error:
-            connection.close()
-            if write or error.sqlite_errorcode != _READONLY_ROLLBACK:
+            if error.sqlite_errorcode != _READONLY_ROLLBACK:
                 raise
-            _roll_back(path)
-            connection = _connect(path, "ro")
-        except sqlite3.DatabaseError:
-            connection.close()
-            raise
-    return connection
+        _connect(path, "rw").close()
+        return _connect(path, "ro")
 
 
 def _check_file(path: Path) -> None:
@@ -116,16 +114,14 @@ def case_uri(path: Path, mode: str) -> str:
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     connection = sqlite3.connect(case_uri(path, mode), uri=True, isolation_level=None, timeout=BUSY_SECONDS)
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    # A case comes from elsewhere: its schema may not call functions with side effects behind our back.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
-
-
-def _roll_back(path: Path) -> None:
-    connection = _connect(path, "rw")
     try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        # A case comes from elsewhere: its schema may not call functions with side effects behind our back.
+        connection.execute("PRAGMA trusted_schema = OFF")
+        # The first read: rolls back what a killed writer left, and fails here where the file is no good.
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    finally:
+    except BaseException:
         connection.close()
+        raise
+    return connection
