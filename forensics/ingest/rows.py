@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from forensics.case.schema import EVENT_COLUMNS
-from forensics.case.values import json_text, sql_int, sql_text
+from forensics.case.values import json_text, sql_text
 from parsers.records import Decoded
-from parsers.times import iso_utc
+from parsers.times import TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from parsers.problems import Problem
     from parsers.records import Block, EventRecord
 
 Row = tuple[object, ...]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+_U64 = (1 << 64) - 1
 _SQL_INT_MAX = (1 << 63) - 1
+_MANY = 10_000  # entries of a memory before it is emptied: a log may hold a new value in every record
 
 
 class Span(NamedTuple):
@@ -65,94 +69,143 @@ def _known(*values: int | None) -> list[int]:
     return [value for value in values if value is not None]
 
 
-@lru_cache(maxsize=4096)
 def node_name(computer: str | None) -> str | None:
     """The node that a Computer field names: upper case, without domain; None for none."""
     return sql_text(computer).split(".", 1)[0].upper() if computer else None
 
 
-@lru_cache(maxsize=4096)
-def _shared(text: str | None) -> str | None:
-    """Storable text, the same object each time: sources, logs and computers repeat, and pickling names them once."""
-    return None if text is None else sql_text(text)
+_SECOND = TICKS_PER_SECOND
+# Whole seconds as text up to the point: events come in bursts, and both times of one mostly share it.
+_seconds: dict[int, str] = {}
 
 
-@lru_cache(maxsize=4096)
-def _names_json(names: tuple[str | None, ...] | None) -> str | None:
-    return None if names is None else json_text(names)
+def _iso(filetime: int) -> str | None:
+    """`iso_utc`, remembering the seconds it has met: two of these for each event are a tenth of the whole work."""
+    second = filetime // _SECOND
+    text = _seconds.get(second)
+    if text is None:
+        whole = iso_utc(second * _SECOND)
+        if whole is None:
+            return None
+        if len(_seconds) > _MANY:
+            _seconds.clear()
+        text = _seconds[second] = whole[:-7]
+    return f"{text}{filetime % _SECOND // 10:06d}Z"
 
 
-@lru_cache(maxsize=1024)
-def _hexadecimal(value: int | None) -> str | None:
-    return None if value is None else f"0x{value & 0xFFFFFFFFFFFFFFFF:016x}"
+class _Memo(dict[_Key, _Value]):
+    """Remembers what a function gave, and gives the same object again: equal texts of a batch are sent once.
+
+    A dict and not `lru_cache`, whose bookkeeping takes longer than the functions that are remembered here.
+    """
+
+    def __init__(self, make: Callable[[_Key], _Value]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: _Key) -> _Value:
+        if len(self) > _MANY:
+            self.clear()
+        value = self[key] = self._make(key)
+        return value
+
+
+_shared: _Memo[str | None, str | None] = _Memo(lambda text: None if text is None else sql_text(text))
+_nodes: _Memo[str | None, str | None] = _Memo(node_name)
+_keywords: _Memo[int | None, str | None] = _Memo(lambda value: None if value is None else f"0x{value & _U64:016x}")
+_names: _Memo[tuple[str | None, ...], str] = _Memo(json_text)
 
 
 def event_row(record: EventRecord, evidence_id: int, log: str | None) -> Row:
-    """The row of one record, in the order of `EVENT_COLUMNS`; `log` for records that do not name theirs."""
-    generated, written, number, identifier = record.generated, record.written, record.record_number, None
-    if record.event_record_id is not None:
-        identifier = sql_int(record.event_record_id)
+    """The row of one record, in the order of `EVENT_COLUMNS`; `log` for records that do not name theirs.
+
+    Numbers that SQLite cannot hold (unsigned 64 bit in the formats) become null.
+    """
+    (
+        offset, number, identifier, generated, written, channel, source, event_id, qualifiers, level, raw_type, category,
+        computer, user_sid, strings, names, data, message, payload, version, opcode, keywords, process_id, thread_id,
+        activity_id, event_source_name, recovered,
+    ) = record  # fmt: skip
     if number > _SQL_INT_MAX:
-        number = None  # type: ignore[assignment]  # unsigned 64 bit in the format, signed in SQLite
-    computer, source, message, payload = record.computer, record.source, record.message, record.payload
-    names = record.names
+        number = None  # type: ignore[assignment]
+    if identifier is not None and identifier > _SQL_INT_MAX:
+        identifier = None
+    generated_text = written_text = None
+    if generated is not None:
+        if 0 <= generated <= _SQL_INT_MAX:
+            generated_text = _iso(generated)
+        else:
+            generated = None
+    if written is not None:
+        if 0 <= written <= _SQL_INT_MAX:
+            written_text = _iso(written)
+        else:
+            written = None
     return (
         evidence_id,
-        _shared(record.log) or log,
+        _shared[channel] or log,
         number,
         identifier,
-        iso_utc(generated),
-        iso_utc(written),
-        _shared(source),
-        record.event_id,
-        record.level,
-        record.category,
-        _shared(computer),
-        node_name(computer),
-        record.user_sid and sql_text(record.user_sid),
-        json_text(record.strings),
+        generated_text,
+        written_text,
+        _shared[source],
+        event_id,
+        level,
+        category,
+        _shared[computer],
+        _nodes[computer],
+        _shared[user_sid],
+        json_text(strings),
         None if message is None else sql_text(message),
-        1 if record.recovered else 0,
+        1 if recovered else 0,
         None,  # duplicate_of: known when the whole log is in
-        None if names is None else _names_json(tuple(names)),
-        record.data or None,
+        None if names is None else _names[tuple(names)],
+        data or None,
         None if payload is None else sql_text(payload),
-        record.qualifiers,
-        record.raw_type,
-        record.version,
-        record.opcode,
-        _hexadecimal(record.keywords),
-        sql_int(record.process_id),
-        sql_int(record.thread_id),
-        record.activity_id,
-        _shared(record.event_source_name),
-        record.offset,
-        sql_int(generated),
-        sql_int(written),
+        qualifiers,
+        raw_type,
+        version,
+        opcode,
+        _keywords[keywords],
+        process_id,
+        thread_id,
+        activity_id,
+        _shared[event_source_name],
+        offset,
+        generated,
+        written,
     )
 
 
-def span_of(records: Sequence[EventRecord]) -> Span:
-    """What some live records cover."""
-    times = [r.generated for r in records if r.generated is not None]
-    numbers = [r.record_number for r in records if r.record_number <= _SQL_INT_MAX]
-    return Span(
-        min(times, default=None), max(times, default=None), min(numbers, default=None), max(numbers, default=None)
-    )
+def _count(values: Iterable[str | None]) -> Counter[str]:
+    counts = Counter(values)
+    counts.pop(None, None)  # what has no name is not counted
+    return counts  # type: ignore[return-value]
+
+
+def _column(rows: Sequence[Row], name: str) -> list[Any]:
+    return list(map(itemgetter(EVENT_COLUMNS.index(name)), rows))
+
+
+def _ends(values: list[int | None]) -> tuple[int | None, int | None]:
+    known = [value for value in values if value is not None] if None in values else values
+    return min(known, default=None), max(known, default=None)  # type: ignore[type-var]
 
 
 def make_batch(decoded: Decoded, evidence_id: int, log: str | None) -> Batch:
     """Rows and account of what was decoded."""
-    records = decoded.records
-    live = [record for record in records if not record.recovered]
-    counted = live or records
+    rows = [event_row(record, evidence_id, log) for record in decoded.records]
+    recovered = sum(_column(rows, "recovered"))
+    live = [row for row in rows if not row[_RECOVERED]] if recovered else rows
+    counted = live or rows
+    times, numbers = _ends(_column(live, "generated_filetime")), _ends(_column(live, "record_number"))
     return Batch(
-        [event_row(record, evidence_id, log) for record in records],
+        rows,
         decoded.problems,
         len(live),
-        Counter(name for record in counted if (name := node_name(record.computer))),
-        Counter(name for record in counted if (name := record.log or log)),
-        span_of(live),
+        _count(_column(counted, "node")),
+        _count(_column(counted, "log")),
+        Span(*times, *numbers),
     )
 
 
@@ -167,4 +220,5 @@ def decode_blocks(blocks: Sequence[Block], evidence_id: int, log: str | None) ->
     return make_batch(Decoded(records, problems), evidence_id, log)
 
 
+_RECOVERED = EVENT_COLUMNS.index("recovered")
 assert len(EVENT_COLUMNS) == 32  # noqa: S101  # the tuple above and the schema are one thing in two places

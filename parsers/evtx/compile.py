@@ -19,7 +19,7 @@ from struct import Struct
 from typing import Any
 
 from parsers.evtx import values
-from parsers.evtx.plans import INT_FIELDS, Parts, Plan
+from parsers.evtx.plans import INT_FIELDS, WIDE_FIELDS, Parts, Plan
 from parsers.evtx.structs import ARRAY, FIXED_CODES, ValueType
 from parsers.evtx.values import TEXT_EXPRESSIONS, as_filetime, as_int, value_text
 from parsers.records import EventRecord
@@ -31,6 +31,8 @@ NO_PAYLOAD: Payload = ([], None, b"", None, None)
 
 # What a run of fixed sizes is made of; a pointer is taken for eight bytes, a four-byte one is a mismatch.
 _RUN_CODES: dict[int, tuple[str, int]] = {**FIXED_CODES, ValueType.NULL: ("0x", 0), ValueType.SIZE_T: ("Q", 8)}
+# Types whose every value is in the range of a field; a wider event id would hold the qualifiers too.
+_EVENT_ID_CODES, _NARROW_CODES, _WIDE_CODES = frozenset("BH"), frozenset("BHI"), frozenset("BHIqQ")
 # Fields whose few values come again and again: one object each makes records small to keep and to send.
 _SHARED_FIELDS = frozenset({"source", "log", "computer"})
 _EVENT_FIELDS = EventRecord._fields
@@ -85,7 +87,6 @@ class _Writer:
             "EventRecord": EventRecord,
             "MismatchError": MismatchError,
             "as_filetime": as_filetime,
-            "as_int": as_int,
             "new": tuple.__new__,
             "shared_text": shared_text,
             "utf16": utf_16_le_decode,
@@ -217,28 +218,39 @@ class _Writer:
         return {field: self._field(field, parts) for field, parts in self._plan.system.items()}
 
     def _field(self, field: str, parts: Parts) -> str:
+        if field in INT_FIELDS:
+            return self._number(field, parts)
         if len(parts) != 1:
-            return f"as_int({self._text(parts)})" if field in INT_FIELDS else f"({self._text(parts)}) or None"
+            if field == "generated":
+                raise _NotCompilableError
+            return f"({self._text(parts)}) or None"
         part = parts[0]
         if isinstance(part, str):
-            if field == "event_id" and not 0 <= (as_int(part) or 0) <= 0xFFFF:
-                raise _NotCompilableError
-            if field == "generated":
-                return self._constant(as_filetime(part, ValueType.STRING))
-            return self._constant(as_int(part) if field in INT_FIELDS else part or None)
-        slot, kind = part.slot, self._kinds[part.slot]
+            return self._constant(as_filetime(part, ValueType.STRING) if field == "generated" else part or None)
+        kind = self._kinds[part.slot]
         if kind == ValueType.NULL:
             return "None"
         if kind & ARRAY or kind == ValueType.BIN_XML:
             raise _NotCompilableError
         if field == "generated":
-            return f"v{slot}" if kind == ValueType.FILETIME else f"as_filetime(v{slot}, {kind})"
-        if field == "event_id" and kind not in (ValueType.UINT8, ValueType.UINT16):
-            raise _NotCompilableError  # a wider identifier holds the qualifiers too
-        if field in INT_FIELDS:
-            code = FIXED_CODES.get(kind, ("", 0))[0]
-            return f"v{slot}" if code and code in "bBhHiIqQ" else f"as_int(v{slot})"
-        return f"{self._slot_text(slot)} or None"
+            return f"v{part.slot}" if kind == ValueType.FILETIME else f"as_filetime(v{part.slot}, {kind})"
+        return f"{self._slot_text(part.slot)} or None"
+
+    def _number(self, field: str, parts: Parts) -> str:
+        """A number that cannot be out of its field's range; anything else is left to the interpreter."""
+        part = parts[0]
+        if len(parts) == 1 and isinstance(part, str):
+            value = as_int(part)
+            if value is None or 0 <= value <= 0xFFFF:
+                return self._constant(value)
+        elif len(parts) == 1 and not isinstance(part, str):
+            kind = self._kinds[part.slot]
+            if kind == ValueType.NULL:
+                return "None"
+            codes = _WIDE_CODES if field in WIDE_FIELDS else _EVENT_ID_CODES if field == "event_id" else _NARROW_CODES
+            if FIXED_CODES.get(kind, ("", 0))[0] in codes:
+                return f"v{part.slot}"
+        raise _NotCompilableError
 
     def _payload(self) -> list[str]:
         """Statements that bind strings, names, data, payload and message."""

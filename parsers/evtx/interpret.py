@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from parsers.evtx.plans import INT_FIELDS, Parts, Plan
+from parsers.evtx.plans import INT_FIELDS, WIDE_FIELDS, Parts, Plan
 from parsers.evtx.structs import ARRAY, ValueType
 from parsers.evtx.values import BadValueError, Natural, array_texts, as_filetime, as_int, natural, value_text
 
@@ -90,15 +90,20 @@ class Interpreter:
         reading.names += [shown] * len(texts)
 
     def _field(self, field: str, parts: Parts, values: list[Value], reading: Reading) -> int | str | None:
+        found: Natural
         if len(parts) == 1:
             found, kind = self._part(parts[0], values, reading)
-            if field == "generated":
-                return as_filetime(found, kind)
-            if field in INT_FIELDS:
-                return as_int(found)
+        else:
+            found, kind = self._text(parts, values, reading), int(ValueType.STRING)
+        if field == "generated":
+            return as_filetime(found, kind)
+        if field not in INT_FIELDS:
             return value_text(found, kind) or None
-        text = self._text(parts, values, reading)
-        return as_int(text) if field in INT_FIELDS else text or None
+        number = as_int(found)
+        if number is not None and field not in WIDE_FIELDS and not 0 <= number < 1 << 32:
+            reading.faults.append(f"{field} is {number}")
+            return None
+        return number
 
     def _part(self, part: Part, values: list[Value], reading: Reading) -> tuple[Natural, int]:
         """The natural value of one part, and its type."""

@@ -37,6 +37,9 @@ INT_FIELDS = frozenset(
      "thread_id"}
 )  # fmt: skip
 
+# Numbers of 64 bits; every other one has at most 32, whatever type a template gives it.
+WIDE_FIELDS = frozenset({"keywords", "event_record_id"})
+
 
 class Item(NamedTuple):
     """One value of the event's data: its name (empty: none), what it consists of, and on which values it depends.

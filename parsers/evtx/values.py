@@ -211,14 +211,15 @@ def value_text(value: Natural, kind: int) -> str:
 
 
 def as_int(value: Natural) -> int | None:
-    """A number, or a number written as text (decimal or 0x...); None for anything else."""
-    if isinstance(value, int):
-        return value
+    """A number, or a number written as text (decimal or 0x...); None for anything else, and beyond 64 bits."""
     if isinstance(value, str):
+        text = value.strip()
         try:
-            return int(value.strip(), 0) if value.strip().lower().startswith("0x") else int(value)
+            value = int(text, 16 if text[:2].lower() == "0x" else 10)
         except ValueError:
             return None
+    if isinstance(value, int) and -(1 << 63) <= value < 1 << 64:
+        return value
     return None
 
 
