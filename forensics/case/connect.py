@@ -33,8 +33,8 @@ _SENTENCES: Final = {
     _FULL: "could not be written: the disk is full; make room and run the same command again",
     _CANTOPEN: "could not be opened, or its folder does not let a journal be written beside it",
     _NOTADB: "is damaged: it is no SQLite database any more",
-    _READONLY_ROLLBACK: "was left half-written by a run that was killed: copy it, with the -journal file beside it, to a"
-    " folder that can be written, and open it there",
+    _READONLY_ROLLBACK: "was left half-written by a run that was killed: copy it, with the -journal file beside it,"
+    " to a folder that can be written, and open it there",
 }
 
 

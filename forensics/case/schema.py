@@ -38,8 +38,7 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "node": str, "user_sid": str, "strings": str, "message": str, "recovered": int, "duplicate_of": int,
         "names": str, "data": bytes, "payload": str, "qualifiers": int, "raw_type": int, "version": int, "opcode": int,
         "keywords": str, "process_id": int, "thread_id": int, "activity_id": str,
-        "event_source_name": str, "offset": int,
-        "generated_filetime": int, "written_filetime": int,
+        "event_source_name": str, "offset": int, "generated_filetime": int, "written_filetime": int,
     },
     "contents": {"sha256": str, "size": int, "bytes": bytes},
     "backup_sets": {

@@ -89,12 +89,14 @@ class EventRow(NamedTuple):
     process_id: int | None
     thread_id: int | None
     activity_id: str | None
+    event_source_name: str | None
     offset: int | None
     generated_filetime: int | None
     written_filetime: int | None
 
 
-_TEXTS: Final = tuple(map(EventRow._fields.index, ("path", "log", "source", "computer", "node", "message", "payload")))
+_ESCAPED = ("path", "log", "source", "computer", "node", "message", "payload", "event_source_name")
+_TEXTS: Final = tuple(map(EventRow._fields.index, _ESCAPED))
 _STRINGS, _NAMES = EventRow._fields.index("strings"), EventRow._fields.index("names")
 _RECOVERED = EventRow._fields.index("recovered")
 # Up to `record_number` what the analyst sees, then content, then the place in the evidence: never an id.

@@ -163,7 +163,9 @@ class Case:
     def rows(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of one statement, streamed; errors of disk, locks and damage as `FailedError`."""
         with plain_errors(self.path):
-            yield from self.connection.execute(sql, parameters)
+            # Not `yield from`: that closes the cursor with the generator, which fails where the case was closed before.
+            for row in self.connection.execute(sql, parameters):  # noqa: UP028
+                yield row
 
     def _insert(self, table: str, values: dict[str, object]) -> int:
         marks = ", ".join("?" * len(values))
