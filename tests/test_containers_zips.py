@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tarfile
 import zipfile
 import zlib
 from datetime import UTC, datetime
@@ -327,6 +328,27 @@ def test_false_signatures_cannot_make_the_search_endless() -> None:
     items = list(walk_members(source_of(data), limits))
     assert len(items) <= 20_002
     assert (items[0].problem.kind if isinstance(items[0], SourceProblem) else None) is ProblemKind.TRUNCATED
+
+
+@pytest.mark.parametrize("declared", [1 << 29, 1 << 40])
+def test_an_archive_declared_far_larger_than_it_is_ends_soon(declared: int) -> None:
+    """A nested zip that declares a gigabyte and has none is searched only where it has bytes."""
+    inner = make_zip({"x": LOG})[:-30] + b"?" * 30  # its directory is destroyed
+    member = tarfile.TarInfo("inner.zip")
+    member.size = declared
+    data = member.tobuf(tarfile.GNU_FORMAT) + inner
+    (item,) = (
+        item
+        for item in walk_members(source_of(data), Limits(total=1 << 50, ratio_from=1 << 50))
+        if isinstance(item, Source)
+    )
+    assert item.size == declared
+    with item.open() as stream:
+        assert stream.seek(0, 2) == len(inner)
+    found = list(walk_members(item))
+    assert [read(below) for below in found if isinstance(below, Source)] == [LOG]
+    read(item)
+    assert [problem.kind for problem in item.problems] == [ProblemKind.TRUNCATED]
 
 
 def test_limits_stop_an_archive() -> None:

@@ -121,6 +121,7 @@ class Window(Readable):
         self._crc = crc
         self._sum = 0
         self._summed = 0
+        self._ended = False
         self.cheap_seek = cheap_seek(self._stream)
         self._stored = length
         if self.cheap_seek:
@@ -134,7 +135,7 @@ class Window(Readable):
         super().close()
 
     def _end(self) -> int:
-        return self._length
+        return self._stored
 
     def _give(self, count: int) -> bytes:
         count = min(count, self._length - self._at)
@@ -145,8 +146,11 @@ class Window(Readable):
             self._stream.seek(self._start + self._at)
             data = self._stream.read(count)
         if not data:
-            lacking = self._length - self._at
-            note(self._problems, ProblemKind.TRUNCATED, self._at, lacking, f"the last {lacking} bytes are not there")
+            if not self._ended:
+                self._ended = True
+                at = min(self._at, self._stored)
+                detail = f"the last {self._length - at} bytes are not there"
+                note(self._problems, ProblemKind.TRUNCATED, at, self._length - at, detail)
         elif self._crc is not None and self._at == self._summed:
             self._sum = zlib.crc32(data, self._sum)
             self._summed += len(data)

@@ -160,6 +160,8 @@ class _Zip:
         step = _SCAN_FIRST
         while at < self._size and self._scanned <= self._scan_limit:
             data = read_at(self._stream, at, step)
+            if not data:  # shorter than it said
+                break
             self._scanned += len(data)
             found = data.find(magic)
             if found >= 0:
