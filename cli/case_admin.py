@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cli.cases import open_case
 from cli.options import CaseFile, OutputFormat, Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.output import Column, Format, Row, emit_rows
 from cli.voice import voice
@@ -29,10 +30,9 @@ def verify(
     Lists what does not; then the exit code is 3.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
-    from forensics.case.store import Case  # noqa: PLC0415  (see cli.ingest)
     from forensics.case.verify import verify_case  # noqa: PLC0415
 
-    with Case.open(case) as opened:
+    with open_case(case) as opened:
         faults = verify_case(opened)
     emit_rows(map(fault_row, faults), fields=FIELDS, columns=COLUMNS, form=form)
     if faults:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.cases import open_case
 from cli.ingest import node_name
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_time, parse_zone
 from cli.output import Column, Format, Json, Row, emit_rows
@@ -69,6 +70,7 @@ FIELDS = (
     "process_id",
     "thread_id",
     "activity_id",
+    "event_source_name",
     "offset",
 )
 
@@ -94,7 +96,6 @@ def events(  # noqa: PLR0913  (one for each option)
     """
     voice.adjust(quiet=quiet, verbose=verbose)
     from forensics.case.search import EventFilter, count_events, search_events  # noqa: PLC0415  (see cli.ingest)
-    from forensics.case.store import Case  # noqa: PLC0415
 
     clock = Clock(parse_zone(tz, "--tz"))
     if limit is None and form is Format.TABLE:
@@ -108,7 +109,7 @@ def events(  # noqa: PLR0913  (one for each option)
         grep=grep,
         limit=limit,
     )
-    with Case.open(case) as opened:
+    with open_case(case) as opened:
         rows = map(event_row, search_events(opened, wanted))
         count = emit_rows(rows, fields=FIELDS, columns=event_columns(clock), form=form)
         if form is not Format.TABLE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cli.cases import open_case
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Json, Row, emit_heading, emit_line, emit_rows
 from cli.text import counted
@@ -52,10 +53,9 @@ def evidence(
 ) -> None:
     """List what was read: each file with its hash, kind, node, events, span and damage."""
     voice.adjust(quiet=quiet, verbose=verbose)
-    from forensics.case.store import Case  # noqa: PLC0415  (the case's libraries cost 0.2 s, and help does not need them)
 
     clock = Clock(parse_zone(tz, "--tz"))
-    with Case.open(case) as opened:
+    with open_case(case) as opened:
         emit_rows(evidence_rows(opened), fields=FIELDS, columns=evidence_columns(clock), form=form)
         if form is Format.TABLE:
             tell_problems(opened)
@@ -87,7 +87,7 @@ def evidence_columns(clock: Clock) -> list[Column]:
         Column("status", lambda row: str(row["status"]), style=lambda row: STATUS_STYLES.get(str(row["status"]), "")),
         text("kind"),
         text("node"),
-        Column("events", events_cell, right=True),
+        Column("events", events_cell, right=True, labelled=True),
         Column("first", lambda row: clock.show(row["first_time"])),
         Column("last", lambda row: clock.show(row["last_time"])),
         Column("sha256", lambda row: str(row["sha256"] or "")[:12], style=lambda _: "dim"),
@@ -118,6 +118,6 @@ def tell_problems(case: Case, statuses: Container[str] | None = None) -> None:
         emit_line(f"{row.path}: {row.status}" + (f": {row.problem}" if row.problem else ""))
         for problem in problems[:PROBLEMS_SHOWN]:
             length = f", {counted(problem.length, 'byte')}" if problem.length else ""
-            emit_line(f"    {problem.kind} at offset {problem.offset}{length}: {problem.detail}")
+            emit_line(f"{problem.kind} at offset {problem.offset}{length}: {problem.detail}", indent=4)
         if len(problems) > PROBLEMS_SHOWN:
-            emit_line(f"    … {len(problems) - PROBLEMS_SHOWN:,} more, all of them with --format json")
+            emit_line(f"… {len(problems) - PROBLEMS_SHOWN:,} more, all of them with --format json", indent=4)

@@ -15,7 +15,7 @@ from cli.evidence import events_cell, tell_problems
 from cli.ingest import read_evidence, tell_issues
 from cli.next_steps import log_name, next_steps
 from cli.options import Clock, EvidencePaths, Quiet, ScreenZone, Verbose, parse_zone
-from cli.output import Column, Format, Json, Row, emit_heading, emit_line, emit_object, emit_rows
+from cli.output import Column, Format, Json, Row, emit_command, emit_heading, emit_line, emit_object, emit_rows
 from cli.paths import refuse_case_in_evidence, refuse_existing_case, require_evidence, require_files
 from cli.text import counted
 from cli.voice import voice
@@ -135,32 +135,36 @@ def tell(case: Case, logs: Sequence[LogCoverage], clock: Clock) -> None:
     emit_line(f"nodes: {', '.join(nodes) or 'none'}")
     if logs:
         emit_heading("What each log covers")
-        emit_rows(map(asdict, logs), fields=(), columns=log_columns(clock), form=Format.TABLE)
+        emit_rows(map(asdict, logs), fields=(), columns=log_columns(logs, clock), form=Format.TABLE)
     tell_holes(logs, clock)
     tell_problems(case, statuses=("partial", "failed"))
     emit_heading("What to do next")
     for step in next_steps(case, nodes, logs):
         emit_line(str(step["why"]))
-        emit_line(f"    {step['command']}")
-    voice.note("roles, overwrites, backup sets, guidelines and checkpoints are not worked out by this version")
+        emit_command(str(step["command"]))
+    voice.note("not in this version: roles, overwrites, backup sets, guidelines, checkpoints")
 
 
-def log_columns(clock: Clock) -> list[Column]:
-    """The columns of the table of logs."""
+def log_columns(logs: Sequence[LogCoverage], clock: Clock) -> list[Column]:
+    """The columns of the table of logs; what no log lacks has no column."""
 
     def number(title: str, name: str) -> Column:
-        return Column(title, lambda row: f"{row[name]:,}" if row[name] else "", right=True, style=lambda _: "yellow")
+        return Column(
+            title,
+            lambda row: f"{row[name]:,}" if row[name] else "",
+            right=True,
+            labelled=True,
+            style=lambda _: "yellow",
+        )
 
+    lacks = (("missing", "missing"), ("bytes lost", "bytes_lost"), ("time falls", "step_count"))
     return [
         Column("node", lambda row: str(row["node"] or "")),
-        Column("log", lambda row: str(row["log"] or "")),
-        Column("records", lambda row: events_cell({**row, "kind": "evtx"}), right=True),
+        Column("log", lambda row: str(row["log"] or row["path"])),
+        Column("records", lambda row: events_cell({**row, "kind": "evtx"}), right=True, labelled=True),
         Column("first", lambda row: clock.show(row["first_time"])),
         Column("last", lambda row: clock.show(row["last_time"])),
-        number("missing", "missing"),
-        number("bytes lost", "bytes_lost"),
-        number("time falls", "step_count"),
-        Column("path", lambda row: str(row["path"]), long=True, style=lambda _: "dim"),
+        *(number(title, name) for title, name in lacks if any(getattr(log, name) for log in logs)),
     ]
 
 

@@ -26,7 +26,7 @@ def next_steps(case: Case, nodes: Sequence[str], logs: Sequence[LogCoverage]) ->
     steps = [
         *_damage(case.path, rows),
         *_other_node(case.path, nodes),
-        *_replicated_files(case),
+        *_replicated_files(case, rows),
         *_gaps(case.path, logs),
         *_clock_steps(case.path, logs),
         *_nodes(case.path, nodes, logs),
@@ -62,14 +62,22 @@ def _other_node(case: Path, nodes: Sequence[str]) -> list[Row]:
     return [_step(why, ["ccrf", "ingest", str(case), "OTHER-NODE"])]
 
 
-def _replicated_files(case: Case) -> list[Row]:
-    """A search for the first of the replicated files that an event names."""
+def _replicated_files(case: Case, rows: Sequence[EvidenceRow]) -> list[Row]:
+    """A search for the replicated file that has the most different contents, of those that an event names."""
     from forensics.case.search import EventFilter, search_events  # noqa: PLC0415  (see cli.ingest)
     from forensics.profile import profile_of  # noqa: PLC0415
 
-    for name in sorted(row.name for row in profile_of(case).replicated_files):
-        if next(search_events(case, EventFilter(grep=name, limit=1)), None) is not None:
-            why = f"Events name {name}, which is replicated: see what was done with it, and when."
+    contents: dict[str, set[str | None]] = {row.name: set() for row in profile_of(case).replicated_files}
+    by_folded = {name.casefold(): name for name in contents}
+    for row in rows:
+        name = by_folded.get(row.path.rsplit("/", 1)[-1].casefold())
+        if name is not None:
+            contents[name].add(row.sha256)
+    for name in sorted(contents, key=lambda name: (-len(contents[name]), name)):
+        if list(search_events(case, EventFilter(grep=name, limit=1))):
+            number = len(contents[name])
+            seen = f"is in the evidence with {number} different contents" if number > 1 else "is replicated"
+            why = f"{name} {seen}: see what was logged about it, and when."
             return [_step(why, ["ccrf", "events", str(case.path), "--grep", name])]
     return []
 

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,6 +56,7 @@ class Column:
         cell: the text of a row; need not be safe to show, the table escapes it.
         right: align to the right (numbers).
         long: free text, which may wrap, and which moves to a line of its own where the terminal is narrow.
+        labelled: on a narrow terminal, where there are no headings, show the heading beside the value.
         style: rich style of a row's cell on a terminal; "" for none.
     """
 
@@ -62,6 +64,7 @@ class Column:
     cell: Callable[[Row], str]
     right: bool = False
     long: bool = False
+    labelled: bool = False
     style: Callable[[Row], str] | None = None
 
 
@@ -129,9 +132,25 @@ def emit_object(value: Row) -> None:
     sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
-def emit_line(text: str = "") -> None:
-    """Print one line for people on stdout, made safe to show."""
-    sys.stdout.write(printable(text) + "\n")
+def emit_line(text: str, *, indent: int = 0) -> None:
+    """Print a line of prose for people on stdout, made safe to show; a terminal gets it wrapped between words."""
+    margin = " " * indent
+    lines = [margin + printable(text)]
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = textwrap.wrap(
+            lines[0].lstrip(),
+            width,
+            initial_indent=margin,
+            subsequent_indent=margin + "  ",
+            break_on_hyphens=False,
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def emit_command(text: str) -> None:
+    """Print a command that a user is to type, on a line of its own, never wrapped."""
+    sys.stdout.write(f"    {printable(text)}\n")
 
 
 def emit_heading(text: str) -> None:

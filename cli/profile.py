@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.cases import open_case
 from cli.options import OutputFormat, ProfileFile, Quiet, Verbose  # noqa: TC001  (typer reads them at run time)
 from cli.output import Column, Format, Json, Row, emit_rows
 from cli.voice import voice
@@ -50,9 +51,8 @@ def _profile(case: Path | None, profile: Path | None) -> Profile:
 
     if case is None:
         return load_profile(profile)
-    from forensics.case.store import Case  # noqa: PLC0415
 
-    with Case.open(case) as opened:
+    with open_case(case) as opened:
         return profile_of(opened)
 
 
@@ -76,8 +76,8 @@ def _said(row: Row) -> str:
 
 COLUMNS = [
     Column("table", lambda row: str(row["table"])),
-    Column("key", lambda row: str(row["key"]), long=True),
+    Column("key", lambda row: str(row["key"])),
     Column("mark", lambda row: str(row["mark"] or ""), style=lambda row: MARK_STYLES.get(str(row["mark"]), "")),
+    Column("source", lambda row: str(row["source"] or ""), style=lambda _: "dim"),
     Column("says", _said, long=True),
-    Column("source", lambda row: str(row["source"] or ""), long=True, style=lambda _: "dim"),
 ]

@@ -60,13 +60,14 @@ def print_stacked(columns: Sequence[Column], cells: Sequence[Sequence[str]], sty
         for column, text, style in zip(columns, line, line_styles, strict=True):
             if not text or column.long:
                 continue
+            label = f"{column.title} " if column.labelled else ""
             # A line breaks between two values, never inside one.
-            if packed and packed.cell_len + 2 + cell_len(text) > console.width:
+            if packed and packed.cell_len + 2 + cell_len(label + text) > console.width:
                 console.print(packed, overflow="fold")
                 packed = Text(" " * _INDENT)
             elif packed:
                 packed.append("  ")
-            packed.append(text, style=style)
+            packed.append(label).append(text, style=style)
         console.print(packed, overflow="fold")
         for column, text in zip(columns, line, strict=True):
             if text and column.long:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -17,6 +21,7 @@ from forensics.case.store import Case, NewEvidence
 from forensics.case.values import json_text, sql_text
 from parsers.times import filetime_from_unix, iso_utc
 
+CCRF = str(Path(sys.executable).with_name("ccrf"))
 NOON = filetime_from_unix(1_199_966_400)  # 2008-01-10T12:00:00Z
 MINUTE = 600_000_000
 HOSTILE = ["\x1b[2J", "a\u202egpj", "[/x]", "=cmd|' /c calc'!A1", "line\r\nbreak", "\ud800", ""]
@@ -212,3 +217,20 @@ def test_the_same_case_gives_the_same_bytes(case):
     """Two runs print the same."""
     for form in ("table", "json", "jsonl", "csv"):
         assert run("events", case, "--format", form).stdout_bytes == run("events", case, "--format", form).stdout_bytes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+@pytest.mark.parametrize("form", ["table", "jsonl"])
+def test_a_reader_that_goes_away_is_no_error(tmp_path, form):
+    """`ccrf events ... | head` ends quietly in the middle of its rows."""
+    with Case.create(tmp_path / "case.db") as made:
+        log = made.add_evidence(NewEvidence(path="a.evt", kind="evt", status="read"))
+        made.add_events(event(log, number, message="word " * 200) for number in range(2000))
+        made.finish_load()
+    command = [CCRF, "events", tmp_path / "case.db", "--format", form, "--limit", "2000"]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    program.stdout.readline()
+    program.stdout.close()
+    said = program.stderr.read()
+    program.stderr.close()
+    assert (program.wait(60), said) == (141, b"")

@@ -216,7 +216,7 @@ def test_investigate_tells_what_there_is(evidence):
     assert "4 files: 2 evt, 2 fdb" in result.stdout
     assert "20 events" in result.stdout
     assert "nodes: EXNODE1, EXNODE2" in result.stdout
-    rows = [line.split() for line in result.stdout.splitlines() if line.endswith("AppEvent.Evt")]
+    rows = [line.split() for line in result.stdout.splitlines() if " Application " in line]
     assert [row[0] for row in rows] == ["EXNODE1", "EXNODE2"]
     assert all({"10", "2008-01-10T12:01:00.000000Z", "2008-01-10T12:10:00.000000Z"} <= set(row) for row in rows)
 
