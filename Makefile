@@ -24,8 +24,8 @@ demo: .venv/installed-$(LISTING)
 	@$(BIN)/ccrf investigate $(DEMO) --case demo/case.db
 	@echo; echo '$$ ccrf events demo/case.db --source FSECCRService --limit 10'
 	@$(BIN)/ccrf events demo/case.db --source FSECCRService --limit 10
-	@echo; echo '$$ ccrf events demo/case.db --grep ScanJobs.fdb --limit 5 --format jsonl'
-	@$(BIN)/ccrf events demo/case.db --grep ScanJobs.fdb --limit 5 --format jsonl
+	@echo; echo '$$ ccrf events demo/case.db --since 2008-01-09T17:55 --until 2008-01-09T18:05 --limit 20'
+	@$(BIN)/ccrf events demo/case.db --since 2008-01-09T17:55 --until 2008-01-09T18:05 --limit 20
 
 # The tests import the installed wheel, never this folder; CCRF_INSTALLED lets a test hold that.
 test: .venv/test-$(LISTING)
