@@ -75,11 +75,11 @@ def print_stacked(columns: Sequence[Column], cells: Sequence[Sequence[str]], sty
 
 
 @contextmanager
-def byte_progress() -> Iterator[Callable[[str, int, int | None, int], None]]:
-    """A progress bar on stderr, gone when the work is done.
+def byte_progress(total: int) -> Iterator[Callable[[str, int, int | None, int], None]]:
+    """A progress bar of `total` bytes on stderr, gone when the work is done.
 
-    Yields a function to call with the file's name, its bytes done, its bytes in all (None where that is not known
-    beforehand) and the events read so far.
+    Yields a function to call with the file's name, the bytes done, the bytes in all (None where `total` stays) and the
+    events read so far.
     """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
 
@@ -94,9 +94,9 @@ def byte_progress() -> Iterator[Callable[[str, int, int | None, int], None]]:
         transient=True,
     )
     with bar:
-        task = bar.add_task("", total=None, events="0")
+        task = bar.add_task("", total=total, events="0")
 
-        def report(path: str, done: int, total: int | None, events: int) -> None:
-            bar.update(task, description=path, completed=done, total=total, events=f"{events:,}")
+        def report(path: str, done: int, whole: int | None, events: int) -> None:
+            bar.update(task, description=path, completed=done, total=whole or total, events=f"{events:,}")
 
         yield report

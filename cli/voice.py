@@ -59,12 +59,11 @@ class Voice:
             return
         from cli.terminal import byte_progress  # noqa: PLC0415  (rich costs 0.1 s, and pipes do not need it)
 
-        with byte_progress() as report:
-            whole = size()
+        with byte_progress(size()) as report:
 
             def on_progress(progress: Progress) -> None:
                 name = shortened(printable(progress.path.rsplit("/", 1)[-1]), 24)
-                report(name, progress.bytes_done, progress.bytes_total or whole, progress.events)
+                report(name, progress.bytes_done, progress.bytes_total, progress.events)
 
             yield on_progress
 

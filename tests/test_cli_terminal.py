@@ -14,6 +14,7 @@ import pytest
 from forensics.case.schema import EVENT_COLUMNS
 from forensics.case.store import Case, NewEvidence
 from forensics.case.values import json_text, sql_text
+from samples.builders.evt import EvtEvent, build
 
 fcntl = pytest.importorskip("fcntl", reason="terminals of POSIX")
 pty = pytest.importorskip("pty", reason="terminals of POSIX")
@@ -119,3 +120,14 @@ def test_csv_on_a_terminal_is_harmless(case):
     """A CSV that is looked at cannot act on the terminal either."""
     text = on_terminal("events", case, "--format", "csv")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+
+
+def test_an_ingest_shows_how_far_it_is(tmp_path):
+    """On a terminal an ingest shows a bar that is gone at the end, with hostile names made safe; -q shows none."""
+    name = "a\x1b[1Ab.evt"
+    (tmp_path / name).write_bytes(build([EvtEvent(1, 1_199_966_400, 1_199_966_400, 1, "ClusSvc", "EXNODE1")]))
+    shown = on_terminal("ingest", tmp_path / "case.db", tmp_path / name, width=100)
+    assert r"a\x1b[1Ab.evt" in shown
+    assert name not in shown
+    assert shown.endswith("1 file; 1 event added\n")
+    assert on_terminal("ingest", tmp_path / "quiet.db", tmp_path / name, "-q") == ""
