@@ -95,6 +95,7 @@ class _ChunkDecoder:
         self._decoder = RecordDecoder(chunk.data, _STORE, compile_after=chunk.compile_after)
         self._records: list[EventRecord] = []
         self._problems: list[Problem] = []
+        self._searched = (0, -1)  # from where `_find` searched last, and what it found
 
     def decode(self) -> Decoded:
         header = read_chunk_header(self._data)
@@ -171,16 +172,24 @@ class _ChunkDecoder:
         return _Span(at, end, number, written, sound=False)
 
     def _find(self, start: int, limit: int) -> int | None:
-        """Offset of the next whole record that begins before `limit`: signature, size, and its copy at the end."""
+        """Offset of the next whole record that begins before `limit`: signature, size, and its copy at the end.
+
+        The last answer is kept: in a chunk full of broken records each one asks, and all get the same answer.
+        """
         data = self._data
-        at = data.find(RECORD_SIGNATURE, start, limit)
-        while at >= 0:
-            size = int.from_bytes(data[at + 4 : at + 8], "little")
-            end = at + size
-            if size >= RECORD_MIN_SIZE and end <= len(data) and data[end - 4 : end] == data[at + 4 : at + 8]:
-                return at
-            at = data.find(RECORD_SIGNATURE, at + 1, limit)
-        return None
+        since, at = self._searched
+        if not since <= start <= at:
+            since, at = start, data.find(RECORD_SIGNATURE, start)
+            while at >= 0:
+                size = int.from_bytes(data[at + 4 : at + 8], "little")
+                end = at + size
+                if size >= RECORD_MIN_SIZE and end <= len(data) and data[end - 4 : end] == data[at + 4 : at + 8]:
+                    break
+                at = data.find(RECORD_SIGNATURE, at + 1)
+            if at < 0:
+                at = len(data)
+            self._searched = (since, at)
+        return at if at < limit else None
 
     def _continuation(self, header: ChunkHeaderFields, at: int) -> int:
         """Records that follow the counted ones without a gap, in a log in use: the header is older than they."""

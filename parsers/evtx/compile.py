@@ -64,13 +64,12 @@ _VARIABLE_READS: dict[int, str] = {
 }
 
 
-def compile_plan(plan: Plan, kinds: tuple[int, ...]) -> Function | None:
+def compile_plan(plan: Plan, kinds: bytes) -> Function | None:
     """The function for `plan` with values of `kinds`, or None where only the interpreter will do.
 
     A plan with System fields gives `f(c, o, d, nested, offset, record_number, written, recovered) -> EventRecord`, any
-    other `f(c, o, d, nested) -> Payload`; `c` is the chunk, `o` the offset of the first value, `d` the descriptors
-    (size, type, size, type, ...), `nested(offset, size)` reads a fragment. The caller has checked that all values lie
-    inside the record.
+    other `f(c, o, d, nested) -> Payload`; `c` is the chunk, `o` the offset of the first value, `d` the sizes of
+    the values, `nested(offset, size)` reads a fragment. The caller has checked that all values lie inside the record.
     """
     try:
         return _Writer(plan, kinds).function()
@@ -79,7 +78,7 @@ def compile_plan(plan: Plan, kinds: tuple[int, ...]) -> Function | None:
 
 
 class _Writer:
-    def __init__(self, plan: Plan, kinds: tuple[int, ...]) -> None:
+    def __init__(self, plan: Plan, kinds: bytes) -> None:
         self._plan = plan
         self._kinds = kinds
         self._lines: list[str] = []
@@ -163,7 +162,7 @@ class _Writer:
             else:
                 codes += f"{size}x"
         first, last = run[0], run[-1]
-        self._lines.append(f"if d[{2 * first}:{2 * last + 1}:2] == {tuple(sizes)!r}:")
+        self._lines.append(f"if d[{first}:{last + 1}] == {tuple(sizes)!r}:")
         if targets:
             unpack = self._constant(Struct(codes).unpack_from)
             self._lines.append(f"    {', '.join(targets)}, = {unpack}(c, o)")
@@ -176,8 +175,8 @@ class _Writer:
         """One value of a run in which a size is not the usual one: Windows writes null values that have bytes."""
         kind = self._kinds[slot]
         if kind == ValueType.NULL:
-            return [f"o += d[{2 * slot}]"]
-        lines = [f"if d[{2 * slot}] != {size}: raise MismatchError"]
+            return [f"o += d[{slot}]"]
+        lines = [f"if d[{slot}] != {size}: raise MismatchError"]
         if slot in self._used:
             unpack = self._constant(Struct(f"<{_RUN_CODES[kind][0]}").unpack_from)
             lines.append(f"v{slot}, = {unpack}(c, o)")
@@ -192,7 +191,7 @@ class _Writer:
             read = _VARIABLE_READS[kind]
         else:
             raise _NotCompilableError
-        self._lines.append(f"s = d[{2 * slot}]")
+        self._lines.append(f"s = d[{slot}]")
         if slot in self._used:
             self._lines.append(f"v{slot} = {read}")
         self._lines.append("o += s")
@@ -238,6 +237,8 @@ class _Writer:
 
     def _number(self, field: str, parts: Parts) -> str:
         """A number that cannot be out of its field's range; anything else is left to the interpreter."""
+        if not parts:
+            return "None"
         part = parts[0]
         if len(parts) == 1 and isinstance(part, str):
             value = as_int(part)

@@ -2,6 +2,7 @@
 
 Survives: a stale header (chunks behind its count), no file header at all, bytes before, between or missing from chunks,
 a chunk whose signature is gone, a last chunk that is cut off. Reads forward only, two chunks in memory at most.
+Work and problems grow with the bytes and no faster, whatever they hold.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from parsers.evtx.structs import (
     FILE_HEADER,
     FILE_HEADER_SIZE,
     FILE_SIGNATURE,
+    RECORD_HEADER,
+    RECORD_MIN_SIZE,
     RECORD_SIGNATURE,
+    RECORD_SIGNATURE_VALUE,
     FileFlag,
 )
 from parsers.evtx.templates import COMPILE_AFTER
@@ -28,7 +32,10 @@ from parsers.problems import Problem, ProblemKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LOOK_AHEAD = len(CHUNK_SIGNATURE) - 1
+# A chunk that begins too early is known by its whole header, which may reach into the bytes behind this chunk.
+_LOOK_AHEAD = CHUNK_HEADER_SIZE - 1
+_MAX_COUNT = 0xFFFF
+_MAX_CHUNKS = 1 << 32
 
 
 class NotEvtxError(ValueError):
@@ -64,6 +71,8 @@ def read_file_header(data: bytes) -> EvtxHeader | None:
     if len(data) < FILE_HEADER.size or not data.startswith(FILE_SIGNATURE):
         return None
     _, first, last, following, _, minor, major, _, count, _, flags, crc = FILE_HEADER.unpack_from(data)
+    if _MAX_COUNT <= last < _MAX_CHUNKS and (last + 1) & _MAX_COUNT == count:
+        count = last + 1  # the field has 16 bits; a log of 4 GiB and more overflows it
     return EvtxHeader(
         dirty=bool(flags & FileFlag.DIRTY),
         full=bool(flags & FileFlag.FULL),
@@ -80,8 +89,9 @@ def read_file_header(data: bytes) -> EvtxHeader | None:
 class EvtxReader:
     """Reads one .evtx log from a binary stream or bytes; satisfies `parsers.records.LogReader`.
 
-    Which chunks are live: those the header counts; of a log in use, or whose header is damaged or missing, also
-    those behind them whose record identifiers go on rising. Records of any other chunk are recovered ones.
+    Which chunks are live: those the header counts; of a log in use, or whose header is damaged, or in which bytes
+    were inserted or are missing, also those behind them whose record identifiers go on rising; all of them where there
+    is no header. Records of any other chunk are recovered ones.
     """
 
     def __init__(self, source: BinaryIO | bytes, *, compile_after: int = COMPILE_AFTER) -> None:
@@ -92,13 +102,14 @@ class EvtxReader:
         """
         self._stream = io.BytesIO(source) if isinstance(source, bytes) else source
         self._compile_after = compile_after
-        self._pending = self._stream.read(FILE_HEADER_SIZE)
+        self._pending = self._read(FILE_HEADER_SIZE)
         self.problems: list[Problem] = []
         self.header = read_file_header(self._pending)
         if not self._pending:
             raise NotEvtxError("no bytes")
         self._last_identifier = 0
-        self._unread: Problem | None = None
+        self._uncounted: int | None = None  # where in `problems` the one about chunks not counted stands
+        self._displaced = False  # chunks do not stand where their place in the log says
 
     def blocks(self) -> Iterator[EvtxChunk]:
         """Yield the chunks in the order of the file.
@@ -113,24 +124,35 @@ class EvtxReader:
             at, window = FILE_HEADER_SIZE, b""
         index = chunks = 0
         while True:
-            window += self._stream.read(CHUNK_SIZE + _LOOK_AHEAD - len(window))
+            window += self._read(CHUNK_SIZE + _LOOK_AHEAD - len(window))
             if not window:
                 break
             if window.startswith(CHUNK_SIGNATURE):
-                data = window[:CHUNK_SIZE]
-                data = data[: self._cut(data)]
+                data = window[: _cut(window)]
                 yield self._chunk(data, at, index)
                 chunks += 1
+                index += 1
             else:
-                found = window.find(CHUNK_SIGNATURE)
+                found = window.find(CHUNK_SIGNATURE, 0, CHUNK_SIZE + len(CHUNK_SIGNATURE) - 1)
                 data = window[: found if found > 0 else CHUNK_SIZE]
                 if RECORD_SIGNATURE in data:
                     yield self._headerless(data, at)
                 self._gap(data, at, index, before_chunk=found > 0)
+                if len(data) == CHUNK_SIZE:
+                    index += 1  # the place of a chunk; fewer bytes only move the chunks behind them
+                else:
+                    self._displaced = True
             at += len(data)
             window = window[len(data) :]
-            index += 1
         self._end(at, index, chunks)
+
+    def _read(self, count: int) -> bytes:
+        """Up to `count` bytes; fewer only at the end: a raw stream may give fewer at any time."""
+        parts = []
+        while count > 0 and (part := self._stream.read(count)):
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
 
     def _problem(self, kind: ProblemKind, offset: int, length: int, detail: str) -> None:
         self.problems.append(Problem(kind, offset, length, detail))
@@ -149,11 +171,14 @@ class EvtxReader:
         if len(data) < CHUNK_SIZE:
             detail = f"{len(data)} of {CHUNK_SIZE} bytes of a chunk"
             self._problem(ProblemKind.TRUNCATED, at + len(data), CHUNK_SIZE - len(data), detail)
-        live = self.header is None or index < self.header.chunks
+            self._displaced = True
+        header = self.header
+        live = header is None or index < header.chunks
         if fields is not None:
-            if not live and self.header is not None and (self.header.dirty or not self.header.intact):
+            stale = header is not None and (header.dirty or not header.intact)
+            if not live and (stale or self._displaced):
                 live = fields.first_identifier > self._last_identifier
-                if live:
+                if live and stale:
                     self._not_counted(at, len(data))
             if live and fields.last_identifier < 1 << 63:
                 self._last_identifier = max(self._last_identifier, fields.last_identifier)
@@ -164,41 +189,13 @@ class EvtxReader:
 
     def _not_counted(self, at: int, length: int) -> None:
         """One problem for all chunks that the header does not count."""
-        last = self._unread
-        if last is None:
-            last = Problem(ProblemKind.STALE_HEADER, at, 0, "")
+        detail = "chunks that the file header does not count"
+        if self._uncounted is None:
+            self._uncounted = len(self.problems)
+            self._problem(ProblemKind.STALE_HEADER, at, length, detail)
         else:
-            self.problems.remove(last)
-        self._unread = Problem(
-            ProblemKind.STALE_HEADER,
-            last.offset,
-            at + length - last.offset,
-            "chunks that the file header does not count",
-        )
-        self.problems.append(self._unread)
-
-    @staticmethod
-    def _cut(data: bytes) -> int:
-        """Length of the chunk in `data`: less than all where the next chunk begins too early (bytes are missing).
-
-        A chunk's signature inside an event's text is no chunk: the inner header must be intact, and the outer chunk
-        must be damaged or have no records there.
-        """
-        found = data.find(CHUNK_SIGNATURE, CHUNK_HEADER_SIZE)
-        if found < 0:
-            return len(data)
-        outer = read_chunk_header(data)
-        whole = (
-            outer is not None
-            and outer.free_space <= len(data)
-            and zlib.crc32(data[CHUNK_HEADER_SIZE : outer.free_space]) == outer.records_checksum
-        )
-        while found >= 0:
-            inner = read_chunk_header(data[found : found + CHUNK_HEADER_SIZE])
-            if inner is not None and inner.intact and (not whole or (outer and found >= outer.free_space)):
-                return found
-            found = data.find(CHUNK_SIGNATURE, found + 1)
-        return len(data)
+            first = self.problems[self._uncounted].offset
+            self.problems[self._uncounted] = Problem(ProblemKind.STALE_HEADER, first, at + length - first, detail)
 
     def _gap(self, data: bytes, at: int, index: int, *, before_chunk: bool) -> None:
         """Report a place where a chunk should be and is not; unused space behind the last chunk is no damage."""
@@ -223,3 +220,44 @@ class EvtxReader:
             missing = self.header.chunks - places
             detail = f"the file header counts {self.header.chunks} chunks, the file ends after {places}"
             self._problem(ProblemKind.TRUNCATED, size, missing * CHUNK_SIZE, detail)
+
+
+def _cut(window: bytes) -> int:
+    """Length of the chunk that `window` begins with: less than all where the next one begins too early.
+
+    Then bytes are missing from the chunk. A chunk's signature inside an event's text is no chunk: the header that it
+    begins must be intact, the outer chunk must be damaged or have no records there, and no whole record may hold it.
+    """
+    whole = min(len(window), CHUNK_SIZE)
+    found = window.find(CHUNK_SIGNATURE, CHUNK_HEADER_SIZE, CHUNK_SIZE + len(CHUNK_SIGNATURE) - 1)
+    if found < 0:
+        return whole
+    outer = read_chunk_header(window)
+    records_end = CHUNK_HEADER_SIZE
+    if (
+        outer is not None
+        and CHUNK_HEADER_SIZE <= outer.free_space <= whole
+        and zlib.crc32(window[CHUNK_HEADER_SIZE : outer.free_space]) == outer.records_checksum
+    ):
+        records_end = outer.free_space
+    record_end = CHUNK_HEADER_SIZE
+    while found >= 0:
+        while record_end <= found and (size := _record_size(window, record_end)):
+            record_end += size
+        if found >= max(records_end, record_end):
+            inner = read_chunk_header(window[found : found + CHUNK_HEADER_SIZE])
+            if inner is not None and inner.intact:
+                return found
+        found = window.find(CHUNK_SIGNATURE, found + 1, CHUNK_SIZE + len(CHUNK_SIGNATURE) - 1)
+    return whole
+
+
+def _record_size(data: bytes, at: int) -> int:
+    """Size of the record at `at`, where its two copies agree; else 0."""
+    if at + RECORD_MIN_SIZE > len(data):
+        return 0
+    signature, size, _, _ = RECORD_HEADER.unpack_from(data, at)
+    end = at + size
+    if signature != RECORD_SIGNATURE_VALUE or size < RECORD_MIN_SIZE or end > len(data):
+        return 0
+    return size if data[end - 4 : end] == data[at + 4 : at + 8] else 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from parsers.evtx.binxml import BinXmlError, Names, TreeParser
@@ -13,6 +12,8 @@ from parsers.evtx.structs import Token, ValueType
 from parsers.records import EventRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parsers.evtx.compile import Payload
     from parsers.evtx.templates import Template, TemplateStore, Tree
 
@@ -20,15 +21,26 @@ _INSTANCE = struct.Struct("<II").unpack  # template identifier, offset of the de
 _INSTANCE_SIZE = 10  # token, one unknown byte, and these
 _U32 = struct.Struct("<I").unpack_from
 _FRAGMENT_HEADER_SIZE = 4
+# Plain numbers: comparing with an enum's member takes four times as long, twice for every record.
+_FRAGMENT_TOKEN = int(Token.FRAGMENT_HEADER)
+_INSTANCE_TOKEN = int(Token.TEMPLATE_INSTANCE)
 MAX_FRAGMENTS = 16  # fragments within fragments; real events stay at two
 
-Descriptors = tuple[int, ...]
+_DESCRIPTOR_SIZE = 4  # of each value: size, type, one byte unused
+_TYPE = 2  # where in a descriptor the type stands
 
 
-@lru_cache(maxsize=256)
-def _descriptors(count: int) -> struct.Struct:
-    """Sizes and types of `count` values: size, type, one byte unused, for each."""
-    return struct.Struct("<" + "HBx" * count)
+class _SizeReaders(dict[int, "Callable[[bytes, int], tuple[int, ...]]"]):
+    """Reads the sizes out of so many descriptors."""
+
+    def __missing__(self, count: int) -> Callable[[bytes, int], tuple[int, ...]]:
+        if len(self) > 256:
+            self.clear()
+        reader = self[count] = struct.Struct("<" + "H2x" * count).unpack_from
+        return reader
+
+
+_read_sizes = _SizeReaders()
 
 
 class RecordDecoder:
@@ -60,8 +72,11 @@ class RecordDecoder:
             return record, []
         return self._slow(start, end, offset, number, written, recovered=recovered)
 
-    def _instance(self, start: int, end: int) -> tuple[Template, Descriptors, int]:
-        """Template, value descriptors and offset of the first value of the instance whose token is at `start`."""
+    def _instance(self, start: int, end: int) -> tuple[Template, int, tuple[int, ...], bytes]:
+        """Template, offset of the first value, and sizes and types of all values, of the instance at `start`.
+
+        The types are one byte each, taken from every fourth byte of the descriptors: quick to cut out and to look up.
+        """
         chunk = self._chunk
         at = start + _INSTANCE_SIZE
         named = chunk[start + 2 : at]
@@ -74,9 +89,10 @@ class RecordDecoder:
             at += found[1]
         count = _U32(chunk, at)[0]
         at += 4
-        if at + 4 * count > end:
+        values = at + _DESCRIPTOR_SIZE * count
+        if values > end:
             raise BinXmlError(f"a template instance of {count} values")
-        return found[0], _descriptors(count).unpack_from(chunk, at), at + 4 * count
+        return found[0], values, _read_sizes[count](chunk, at), chunk[at + _TYPE : values : _DESCRIPTOR_SIZE]
 
     def _fast(
         self,
@@ -88,33 +104,30 @@ class RecordDecoder:
         recovered: bool,  # noqa: FBT001  # hot path
     ) -> EventRecord | None:
         chunk = self._chunk
-        if chunk[start] == Token.FRAGMENT_HEADER:
+        if chunk[start] == _FRAGMENT_TOKEN:
             start += _FRAGMENT_HEADER_SIZE
-        if chunk[start] != Token.TEMPLATE_INSTANCE:
+        if chunk[start] != _INSTANCE_TOKEN:
             return None
-        template, descriptors, at = self._instance(start, end)
-        if at + sum(descriptors[0::2]) > end or not template.plan.system:
+        template, at, sizes, kinds = self._instance(start, end)
+        function = template.function(kinds, self._compile_after)
+        if function is None or at + sum(sizes) > end or not template.is_event:
             return None
-        function = template.function(descriptors[1::2], self._compile_after)
-        if function is None:
-            return None
-        record: EventRecord = function(chunk, at, descriptors, self._nested, offset, number, written, recovered)
+        record: EventRecord = function(chunk, at, sizes, self._nested, offset, number, written, recovered)
         return record
 
     def _nested(self, start: int, size: int) -> Payload:
         """The payload in the fragment at `start`; ValueError where only the tolerant way can read it."""
         chunk = self._chunk
         end = start + size
-        if chunk[start] == Token.FRAGMENT_HEADER:
+        if chunk[start] == _FRAGMENT_TOKEN:
             start += _FRAGMENT_HEADER_SIZE
         self._depth += 1
-        if chunk[start] == Token.TEMPLATE_INSTANCE and self._depth <= MAX_FRAGMENTS:
-            template, descriptors, at = self._instance(start, end)
-            if at + sum(descriptors[0::2]) <= end and not template.plan.system:
-                function = template.function(descriptors[1::2], self._compile_after)
-                if function is not None:
-                    payload: Payload = function(chunk, at, descriptors, self._nested)
-                    return payload
+        if chunk[start] == _INSTANCE_TOKEN and self._depth <= MAX_FRAGMENTS:
+            template, at, sizes, kinds = self._instance(start, end)
+            function = template.function(kinds, self._compile_after)
+            if function is not None and at + sum(sizes) <= end and not template.is_event:
+                payload: Payload = function(chunk, at, sizes, self._nested)
+                return payload
         raise BinXmlError("a fragment for the interpreter")
 
     def _slow(
@@ -151,11 +164,11 @@ class RecordDecoder:
             return
         start, end = value.offset, min(value.offset + value.size, len(self._chunk))
         try:
-            if self._chunk[start] == Token.FRAGMENT_HEADER:
+            if self._chunk[start] == _FRAGMENT_TOKEN:
                 start += _FRAGMENT_HEADER_SIZE
-            if self._chunk[start] == Token.TEMPLATE_INSTANCE:
-                template, descriptors, at = self._instance(start, end)
-                plan, values = template.plan, self._values(descriptors, at, end, reading)
+            if self._chunk[start] == _INSTANCE_TOKEN:
+                template, at, sizes, kinds = self._instance(start, end)
+                plan, values = template.plan, self._values(sizes, kinds, at, end, reading)
             else:
                 plan, values = make_plan(self._tree(start, end)), []
         except (BinXmlError, IndexError, struct.error) as error:
@@ -171,9 +184,9 @@ class RecordDecoder:
             return TreeParser(self._chunk, self._names, dependency_ids=True).parse(start, end)[0]
 
     @staticmethod
-    def _values(descriptors: Descriptors, at: int, end: int, reading: Reading) -> list[Value]:
+    def _values(sizes: tuple[int, ...], kinds: bytes, at: int, end: int, reading: Reading) -> list[Value]:
         values = []
-        for size, kind in zip(descriptors[0::2], descriptors[1::2], strict=True):
+        for size, kind in zip(sizes, kinds, strict=True):
             left = max(0, end - at)
             values.append(Value(kind, at, min(size, left), cut=size > left))
             at += size

@@ -26,15 +26,16 @@ Tree = tuple[Element | Part, ...]
 class Template:
     """One template definition: its plan, and the functions made for the value types met so far."""
 
-    __slots__ = ("_met", "functions", "plan")
+    __slots__ = ("_met", "functions", "is_event", "plan")
 
     def __init__(self, tree: Tree) -> None:
         self.plan = make_plan(tree)
-        self.functions: dict[tuple[int, ...], Function | None] = {}
-        self._met: dict[tuple[int, ...], int] = {}
+        self.is_event = bool(self.plan.system)
+        self.functions: dict[bytes, Function | None] = {}
+        self._met: dict[bytes, int] = {}
 
-    def function(self, kinds: tuple[int, ...], compile_after: int = COMPILE_AFTER) -> Function | None:
-        """The function for values of `kinds`, or None while (or where) the interpreter is to be used."""
+    def function(self, kinds: bytes, compile_after: int = COMPILE_AFTER) -> Function | None:
+        """The function for values of `kinds` (a byte for each); None while, or where, the interpreter is to be used."""
         try:
             return self.functions[kinds]
         except KeyError:
