@@ -165,7 +165,9 @@ def test_no_record_is_made_up(corpus: Path, name: str) -> None:
 def test_compiled_and_interpreted_records_are_equal(corpus: Path, name: str) -> None:
     """The functions made from templates and the step-by-step interpreter give the same records, field by field."""
     path = log_of(corpus, name)
-    compiled, interpreted = read(path, compile_after=0), read(path, compile_after=1 << 30)
+    interpreted = read(path, compile_after=1 << 30)
+    read(path, compile_after=0)  # compiles every shape, so that the next reading interprets none that can be compiled
+    compiled = read(path, compile_after=0)
     assert compiled.records == interpreted.records
     assert compiled.problems == interpreted.problems
 

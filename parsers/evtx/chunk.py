@@ -134,6 +134,12 @@ class _ChunkDecoder:
         believed = 0 <= last - first < _MAX_IDENTIFIERS
         at, broken = CHUNK_HEADER_SIZE, False
         while at < free:
+            if not broken:
+                base = self._chunk.offset
+                records, at = self._decoder.sound_records(at, free, base, recovered=not self._chunk.live)
+                self._records += records
+                if at >= free:
+                    break
             span = self._span_at(at, free)
             if span is None:
                 found = self._find(at + 1, free)
@@ -167,8 +173,11 @@ class _ChunkDecoder:
         if size >= RECORD_MIN_SIZE and end <= len(data) and data[end - 4 : end] == data[at + 4 : at + 8]:
             return _Span(at, end, number, written, sound=True)
         following = self._find(at + RECORD_HEADER_SIZE, limit)
-        if size < RECORD_MIN_SIZE or end > limit or (following is not None and following < end):
-            end = limit if following is None else following
+        stop = limit if following is None else following
+        # Right before the next record stands the copy of the true size, where it was the first one that was damaged.
+        copied = int.from_bytes(data[stop - 4 : stop], "little") == stop - at
+        if size < RECORD_MIN_SIZE or end > limit or stop < end or copied:
+            end = stop
         return _Span(at, end, number, written, sound=False)
 
     def _find(self, start: int, limit: int) -> int | None:

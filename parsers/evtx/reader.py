@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from parsers.evtx.chunk import EvtxChunk, read_chunk_header
 from parsers.evtx.structs import (
@@ -86,6 +86,15 @@ def read_file_header(data: bytes) -> EvtxHeader | None:
     )
 
 
+class _Gap(NamedTuple):
+    """Bytes that are no chunk. `counted`: the file header counts a chunk in them, or there is none to say."""
+
+    start: int
+    length: int
+    zeros: bool
+    counted: bool
+
+
 class EvtxReader:
     """Reads one .evtx log from a binary stream or bytes; satisfies `parsers.records.LogReader`.
 
@@ -109,6 +118,7 @@ class EvtxReader:
             raise NotEvtxError("no bytes")
         self._last_identifier = 0
         self._uncounted: int | None = None  # where in `problems` the one about chunks not counted stands
+        self._lost: _Gap | None = None
         self._displaced = False  # chunks do not stand where their place in the log says
 
     def blocks(self) -> Iterator[EvtxChunk]:
@@ -119,9 +129,7 @@ class EvtxReader:
         """
         at, window = 0, self._pending
         if self.header is not None:
-            if not self.header.intact:
-                self._problem(ProblemKind.BAD_CHECKSUM, 0, FILE_HEADER_SIZE, "checksum of the file header")
-            at, window = FILE_HEADER_SIZE, b""
+            at, window = self._behind_header()
         index = chunks = 0
         while True:
             window += self._read(CHUNK_SIZE + _LOOK_AHEAD - len(window))
@@ -129,7 +137,9 @@ class EvtxReader:
                 break
             if window.startswith(CHUNK_SIGNATURE):
                 data = window[: _cut(window)]
-                yield self._chunk(data, at, index)
+                chunk = self._chunk(data, at, index)
+                self._report_gap(behind_is_live=chunk.live)
+                yield chunk
                 chunks += 1
                 index += 1
             else:
@@ -137,7 +147,7 @@ class EvtxReader:
                 data = window[: found if found > 0 else CHUNK_SIZE]
                 if RECORD_SIGNATURE in data:
                     yield self._headerless(data, at)
-                self._gap(data, at, index, before_chunk=found > 0)
+                self._gap(data, at, index)
                 if len(data) == CHUNK_SIZE:
                     index += 1  # the place of a chunk; fewer bytes only move the chunks behind them
                 else:
@@ -145,6 +155,18 @@ class EvtxReader:
             at += len(data)
             window = window[len(data) :]
         self._end(at, index, chunks)
+
+    def _behind_header(self) -> tuple[int, bytes]:
+        """Where the file header ends, and the bytes behind it that were read: early where bytes of it are missing."""
+        if self.header is not None and not self.header.intact:
+            self._problem(ProblemKind.BAD_CHECKSUM, 0, FILE_HEADER_SIZE, "checksum of the file header")
+        window = self._pending + self._read(len(CHUNK_SIGNATURE) - 1)
+        end = min(len(window), FILE_HEADER_SIZE)
+        found = window.find(CHUNK_SIGNATURE, FILE_HEADER.size)
+        if 0 <= found < end or end < FILE_HEADER_SIZE:
+            end = found if found >= 0 else end
+            self._problem(ProblemKind.BAD_HEADER, 0, end, f"{end} of {FILE_HEADER_SIZE} bytes of the file header")
+        return end, window[end:]
 
     def _read(self, count: int) -> bytes:
         """Up to `count` bytes; fewer only at the end: a raw stream may give fewer at any time."""
@@ -197,21 +219,22 @@ class EvtxReader:
             first = self.problems[self._uncounted].offset
             self.problems[self._uncounted] = Problem(ProblemKind.STALE_HEADER, first, at + length - first, detail)
 
-    def _gap(self, data: bytes, at: int, index: int, *, before_chunk: bool) -> None:
-        """Report a place where a chunk should be and is not; unused space behind the last chunk is no damage."""
-        counted = self.header is not None and index < self.header.chunks
-        if not (counted or before_chunk or self.header is None):
-            return
-        detail = "all zeros where a chunk should be" if data.count(0) == len(data) else "no chunk where one should be"
-        last = self.problems[-1] if self.problems else None
-        if last and last.kind == ProblemKind.LOST_RANGE and last.detail == detail and last.offset + last.length == at:
-            self.problems.pop()
-            at, length = last.offset, last.length + len(data)
-        else:
-            length = len(data)
-        self._problem(ProblemKind.LOST_RANGE, at, length, detail)
+    def _gap(self, data: bytes, at: int, index: int) -> None:
+        """Remember a place where a chunk should be and is not, as one with the bytes before it."""
+        gap = self._lost or _Gap(at, 0, zeros=True, counted=False)
+        counted = self.header is None or index < self.header.chunks
+        zeros = data.count(0) == len(data)
+        self._lost = _Gap(gap.start, gap.length + len(data), gap.zeros and zeros, gap.counted or counted)
+
+    def _report_gap(self, *, behind_is_live: bool) -> None:
+        """Report what was remembered; unused space behind the last chunk is no damage."""
+        gap, self._lost = self._lost, None
+        if gap is not None and (gap.counted or behind_is_live):
+            detail = "all zeros where a chunk should be" if gap.zeros else "no chunk where one should be"
+            self._problem(ProblemKind.LOST_RANGE, gap.start, gap.length, detail)
 
     def _end(self, size: int, places: int, chunks: int) -> None:
+        self._report_gap(behind_is_live=False)
         if self.header is None:
             if not chunks:
                 raise NotEvtxError("neither a file header nor a chunk in the bytes")

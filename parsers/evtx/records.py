@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING
 from parsers.evtx.binxml import BinXmlError, Names, TreeParser
 from parsers.evtx.interpret import Interpreter, Reading, Value
 from parsers.evtx.plans import make_plan
-from parsers.evtx.structs import Token, ValueType
+from parsers.evtx.structs import (
+    RECORD_HEADER,
+    RECORD_HEADER_SIZE,
+    RECORD_MIN_SIZE,
+    RECORD_SIGNATURE_VALUE,
+    Token,
+    ValueType,
+)
 from parsers.records import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from parsers.evtx.compile import Payload
+    from parsers.evtx.compile import Function, Payload
     from parsers.evtx.templates import Template, TemplateStore, Tree
 
+_RECORD_HEADER = RECORD_HEADER.unpack_from
 _INSTANCE = struct.Struct("<II").unpack  # template identifier, offset of the definition
 _INSTANCE_SIZE = 10  # token, one unknown byte, and these
 _U32 = struct.Struct("<I").unpack_from
@@ -43,6 +51,13 @@ class _SizeReaders(dict[int, "Callable[[bytes, int], tuple[int, ...]]"]):
 _read_sizes = _SizeReaders()
 
 
+# The functions of a template, the offset of its definition, the size of that, the template.
+_Definition = tuple["dict[bytes, Function]", int, int, "Template"]
+# What compiled code raises where it cannot go on: BinXmlError, MismatchError, BadValueError and UnicodeDecodeError are
+# ValueErrors, and fragments within fragments end in a RecursionError.
+_UNUSUAL = (ValueError, IndexError, RecursionError, struct.error)
+
+
 class RecordDecoder:
     """Decodes the records of one chunk. Not for use by several threads."""
 
@@ -51,69 +66,62 @@ class RecordDecoder:
         self._chunk = chunk
         self._store = store
         self._names = Names(chunk)
-        # by the bytes that name them: (template, its size, its offset)
-        self._templates: dict[bytes, tuple[Template, int, int]] = {}
+        # Definitions by the bytes that name them in an instance: event templates for records, all others for fragments.
+        self._events: dict[bytes, _Definition] = {}
+        self._payloads: dict[bytes, _Definition] = {}
         self._compile_after = compile_after
         self._depth = 0
 
-    def decode(
-        self, start: int, end: int, offset: int, number: int, written: int, *, recovered: bool
-    ) -> tuple[EventRecord, list[str]]:
-        """The record whose binary XML lies in [start, end) of the chunk, and what is damaged in it.
+    def sound_records(  # noqa: C901  # written out: see below
+        self, at: int, limit: int, base: int, *, recovered: bool
+    ) -> tuple[list[EventRecord], int]:
+        """The records from `at` on, as long as nothing is unusual; and the offset where that ends.
 
-        A record that cannot be read at all keeps what its header says; its other fields are None.
+        Everything unusual is left to `decode`: damage, and combinations of types that have not been compiled. Most
+        of the time of reading a log goes in this loop, so it is written out and calls little but what was compiled.
         """
-        self._depth = 0
+        chunk, size, events, nested = self._chunk, len(self._chunk), self._events, self._nested
+        records: list[EventRecord] = []
         try:
-            record = self._fast(start, end, offset, number, written, recovered)
-        except (ValueError, IndexError, struct.error):
-            record = None  # ValueError: BinXmlError, MismatchError, BadValueError, UnicodeDecodeError
-        if record is not None:
-            return record, []
-        return self._slow(start, end, offset, number, written, recovered=recovered)
-
-    def _instance(self, start: int, end: int) -> tuple[Template, int, tuple[int, ...], bytes]:
-        """Template, offset of the first value, and sizes and types of all values, of the instance at `start`.
-
-        The types are one byte each, taken from every fourth byte of the descriptors: quick to cut out and to look up.
-        """
-        chunk = self._chunk
-        at = start + _INSTANCE_SIZE
-        named = chunk[start + 2 : at]
-        found = self._templates.get(named)
-        if found is None:
-            identifier, defined = _INSTANCE(named)
-            found = (*self._store.load(chunk, self._names, defined, identifier), defined)
-            self._templates[named] = found
-        if found[2] == at:
-            at += found[1]
-        count = _U32(chunk, at)[0]
-        at += 4
-        values = at + _DESCRIPTOR_SIZE * count
-        if values > end:
-            raise BinXmlError(f"a template instance of {count} values")
-        return found[0], values, _read_sizes[count](chunk, at), chunk[at + _TYPE : values : _DESCRIPTOR_SIZE]
-
-    def _fast(
-        self,
-        start: int,
-        end: int,
-        offset: int,
-        number: int,
-        written: int,
-        recovered: bool,  # noqa: FBT001  # hot path
-    ) -> EventRecord | None:
-        chunk = self._chunk
-        if chunk[start] == _FRAGMENT_TOKEN:
-            start += _FRAGMENT_HEADER_SIZE
-        if chunk[start] != _INSTANCE_TOKEN:
-            return None
-        template, at, sizes, kinds = self._instance(start, end)
-        function = template.function(kinds, self._compile_after)
-        if function is None or at + sum(sizes) > end or not template.is_event:
-            return None
-        record: EventRecord = function(chunk, at, sizes, self._nested, offset, number, written, recovered)
-        return record
+            while at + RECORD_MIN_SIZE <= limit:
+                signature, length, number, written = _RECORD_HEADER(chunk, at)
+                end = at + length
+                if (
+                    signature != RECORD_SIGNATURE_VALUE
+                    or length < RECORD_MIN_SIZE
+                    or end > size
+                    or chunk[end - 4 : end] != chunk[at + 4 : at + 8]
+                ):
+                    break
+                start = at + RECORD_HEADER_SIZE
+                if chunk[start] == _FRAGMENT_TOKEN:
+                    start += _FRAGMENT_HEADER_SIZE
+                values = start + _INSTANCE_SIZE
+                if chunk[start] != _INSTANCE_TOKEN:
+                    break
+                named = chunk[start + 2 : values]
+                definition = events.get(named)
+                if definition is None:
+                    definition = self._define(named)
+                    if named not in events:
+                        break
+                functions, defined, definition_size, _ = definition
+                if defined == values:
+                    values += definition_size
+                count = _U32(chunk, values)[0]
+                values += 4
+                first = values + _DESCRIPTOR_SIZE * count
+                function = functions.get(chunk[values + _TYPE : first : _DESCRIPTOR_SIZE]) if first < end else None
+                if function is None:
+                    break
+                sizes = _read_sizes[count](chunk, values)
+                if first + sum(sizes) > end - 4:
+                    break
+                records.append(function(chunk, first, sizes, nested, base + at, number, written, recovered))
+                at = end
+        except _UNUSUAL:
+            pass  # the record at `at` is for `decode`
+        return records, at
 
     def _nested(self, start: int, size: int) -> Payload:
         """The payload in the fragment at `start`; ValueError where only the tolerant way can read it."""
@@ -121,18 +129,32 @@ class RecordDecoder:
         end = start + size
         if chunk[start] == _FRAGMENT_TOKEN:
             start += _FRAGMENT_HEADER_SIZE
-        self._depth += 1
-        if chunk[start] == _INSTANCE_TOKEN and self._depth <= MAX_FRAGMENTS:
-            template, at, sizes, kinds = self._instance(start, end)
-            function = template.function(kinds, self._compile_after)
-            if function is not None and at + sum(sizes) <= end and not template.is_event:
-                payload: Payload = function(chunk, at, sizes, self._nested)
-                return payload
+        values = start + _INSTANCE_SIZE
+        if chunk[start] == _INSTANCE_TOKEN:
+            named = chunk[start + 2 : values]
+            definition = self._payloads.get(named) or self._define(named)
+            functions, defined, definition_size, _ = definition
+            if defined == values:
+                values += definition_size
+            count = _U32(chunk, values)[0]
+            values += 4
+            first = values + _DESCRIPTOR_SIZE * count
+            if first <= end:
+                function = functions.get(chunk[values + _TYPE : first : _DESCRIPTOR_SIZE])
+                sizes = _read_sizes[count](chunk, values)
+                # A whole event where a payload should be has no business here: its function gives a record.
+                if function is not None and first + sum(sizes) <= end and named in self._payloads:
+                    payload: Payload = function(chunk, first, sizes, self._nested)
+                    return payload
         raise BinXmlError("a fragment for the interpreter")
 
-    def _slow(
+    def decode(
         self, start: int, end: int, offset: int, number: int, written: int, *, recovered: bool
     ) -> tuple[EventRecord, list[str]]:
+        """The record whose binary XML lies in [start, end) of the chunk, and what is damaged in it.
+
+        Never raises. A record that cannot be read at all keeps what its header says; its other fields are None.
+        """
         reading = Reading()
         self._depth = 0
         self._fragment(Value(ValueType.BIN_XML, start, end - start), reading)
@@ -156,6 +178,32 @@ class RecordDecoder:
         }
         return EventRecord(**given), reading.faults  # type: ignore[arg-type]  # the interpreter keeps types per field
 
+    def _define(self, named: bytes) -> _Definition:
+        """The definition that an instance names, kept for the next one; BinXmlError when there is none."""
+        identifier, defined = _INSTANCE(named)
+        template, size = self._store.load(self._chunk, self._names, defined, identifier)
+        definition = (template.functions, defined, size, template)
+        (self._events if template.plan.system else self._payloads)[named] = definition
+        return definition
+
+    def _instance(self, start: int, end: int) -> tuple[Template, int, tuple[int, ...], bytes]:
+        """Template, offset of the first value, and sizes and types of all values, of the instance at `start`.
+
+        The types are one byte each, taken from every fourth byte of the descriptors: quick to cut out and to look up.
+        """
+        chunk = self._chunk
+        at = start + _INSTANCE_SIZE
+        named = chunk[start + 2 : at]
+        _, defined, size, template = self._events.get(named) or self._payloads.get(named) or self._define(named)
+        if defined == at:
+            at += size
+        count = _U32(chunk, at)[0]
+        at += 4
+        values = at + _DESCRIPTOR_SIZE * count
+        if values > end:
+            raise BinXmlError(f"a template instance of {count} values")
+        return template, values, _read_sizes[count](chunk, at), chunk[at + _TYPE : values : _DESCRIPTOR_SIZE]
+
     def _fragment(self, value: Value, reading: Reading) -> None:
         """Read the fragment that is `value` into `reading`; what cannot be read becomes a fault."""
         self._depth += 1
@@ -168,6 +216,7 @@ class RecordDecoder:
                 start += _FRAGMENT_HEADER_SIZE
             if self._chunk[start] == _INSTANCE_TOKEN:
                 template, at, sizes, kinds = self._instance(start, end)
+                template.meet(kinds, self._compile_after)
                 plan, values = template.plan, self._values(sizes, kinds, at, end, reading)
             else:
                 plan, values = make_plan(self._tree(start, end)), []

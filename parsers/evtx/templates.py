@@ -24,29 +24,29 @@ Tree = tuple[Element | Part, ...]
 
 
 class Template:
-    """One template definition: its plan, and the functions made for the value types met so far."""
+    """One template definition: its plan, and the functions made for the combinations of value types met so far.
 
-    __slots__ = ("_met", "functions", "is_event", "plan")
+    Attributes:
+        plan: what the definition says of an event.
+        functions: by types, one byte for each value.
+    """
+
+    __slots__ = ("_met", "functions", "plan")
 
     def __init__(self, tree: Tree) -> None:
         self.plan = make_plan(tree)
-        self.is_event = bool(self.plan.system)
-        self.functions: dict[bytes, Function | None] = {}
+        self.functions: dict[bytes, Function] = {}
         self._met: dict[bytes, int] = {}
 
-    def function(self, kinds: bytes, compile_after: int = COMPILE_AFTER) -> Function | None:
-        """The function for values of `kinds` (a byte for each); None while, or where, the interpreter is to be used."""
-        try:
-            return self.functions[kinds]
-        except KeyError:
-            pass
+    def meet(self, kinds: bytes, compile_after: int = COMPILE_AFTER) -> None:
+        """Count an instance that was interpreted; compile its combination of types when it has come often enough."""
         met = self._met.get(kinds, 0)
-        if met >= compile_after and len(self.functions) < MAX_FUNCTIONS:
-            function = self.functions[kinds] = compile_plan(self.plan, kinds)
-            return function
         if kinds in self._met or len(self._met) < MAX_FUNCTIONS:
             self._met[kinds] = met + 1
-        return None
+        if met == compile_after and len(self.functions) < MAX_FUNCTIONS:
+            function = compile_plan(self.plan, kinds)
+            if function is not None:
+                self.functions[kinds] = function
 
 
 class _Layout:
