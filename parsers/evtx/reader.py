@@ -118,7 +118,7 @@ class EvtxReader:
             raise NotEvtxError("no bytes")
         self._last_identifier = 0
         self._uncounted: int | None = None  # where in `problems` the one about chunks not counted stands
-        self._lost: _Gap | None = None
+        self._lost: list[_Gap] = []  # seen since the last chunk
         self._displaced = False  # chunks do not stand where their place in the log says
 
     def blocks(self) -> Iterator[EvtxChunk]:
@@ -220,18 +220,22 @@ class EvtxReader:
             self.problems[self._uncounted] = Problem(ProblemKind.STALE_HEADER, first, at + length - first, detail)
 
     def _gap(self, data: bytes, at: int, index: int) -> None:
-        """Remember a place where a chunk should be and is not, as one with the bytes before it."""
-        gap = self._lost or _Gap(at, 0, zeros=True, counted=False)
-        counted = self.header is None or index < self.header.chunks
+        """Remember a place where a chunk should be and is not, as one with the like bytes before it."""
         zeros = data.count(0) == len(data)
-        self._lost = _Gap(gap.start, gap.length + len(data), gap.zeros and zeros, gap.counted or counted)
+        counted = self.header is None or index < self.header.chunks
+        if self._lost and self._lost[-1].zeros == zeros:
+            last = self._lost[-1]
+            self._lost[-1] = last._replace(length=last.length + len(data), counted=last.counted or counted)
+        else:
+            self._lost.append(_Gap(at, len(data), zeros, counted))
 
     def _report_gap(self, *, behind_is_live: bool) -> None:
         """Report what was remembered; unused space behind the last chunk is no damage."""
-        gap, self._lost = self._lost, None
-        if gap is not None and (gap.counted or behind_is_live):
-            detail = "all zeros where a chunk should be" if gap.zeros else "no chunk where one should be"
-            self._problem(ProblemKind.LOST_RANGE, gap.start, gap.length, detail)
+        for gap in self._lost:
+            if gap.counted or behind_is_live:
+                detail = "all zeros where a chunk should be" if gap.zeros else "no chunk where one should be"
+                self._problem(ProblemKind.LOST_RANGE, gap.start, gap.length, detail)
+        self._lost.clear()
 
     def _end(self, size: int, places: int, chunks: int) -> None:
         self._report_gap(behind_is_live=False)
