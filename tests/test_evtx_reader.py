@@ -371,7 +371,7 @@ class TestMovedBytes:
         assert read_chunk_header(data[place:]) is not None
         assert len(raw) == 3000
         if crc_breaks:
-            data = put(data, HEADER + 600, bytes([data[HEADER + 600] ^ 1]))
+            data = put(data, data.find("event 3".encode("utf-16-le")), b"E")
         decoded = read(data)
         assert numbers(decoded) == [1, 2, 3]
         assert [r.record_number for r in decoded.records] == [1, 2, 3]
@@ -456,6 +456,16 @@ class TestDamagedRecords:
         decoded = read(sealed(put(data, start, bytes(end - start))))
         assert numbers(decoded) == [1, 2, 4, 5, 6]
         assert decoded.problems == [Problem(ProblemKind.LOST_RANGE, start, end - start, "no record can be found here")]
+
+    def test_a_record_without_an_event_is_noted(self) -> None:
+        """A record whose content was zeroed keeps number and time of its head, and is a damaged record."""
+        data = log(chunks=1, each=6)
+        start, end = spans(data)[2]
+        decoded = read(sealed(put(data, start + 24, bytes(end - start - 28))))
+        assert numbers(decoded) == [1, 2, 3, 4, 5, 6]
+        assert decoded.records[2].source is None
+        assert decoded.records[2].written == NOON + 3
+        assert [(p.kind, p.offset) for p in decoded.problems] == [(ProblemKind.BAD_RECORD, start)]
 
     @pytest.mark.parametrize("at", range(24, 700, 36))
     def test_zeros_in_the_middle_of_a_record_stay_in_it(self, at: int) -> None:

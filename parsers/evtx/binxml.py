@@ -13,6 +13,8 @@ from parsers.evtx.structs import ARRAY, MORE_DATA, NAME_HEADER, Token, ValueType
 from parsers.evtx.values import BadValueError, natural, value_text
 
 MAX_DEPTH = 64  # real events stay below 10
+MAX_NAMES = 65536  # characters of all names that one tree refers to; a chunk holds half as many without overlapping
+MAX_NAMES_KEPT = 1 << 20
 
 _U16 = struct.Struct("<H").unpack_from
 _U32 = struct.Struct("<I").unpack_from
@@ -59,11 +61,12 @@ class NameReference(NamedTuple):
 class Names:
     """The names of one chunk, each read once from its offset."""
 
-    __slots__ = ("_chunk", "_known")
+    __slots__ = ("_characters", "_chunk", "_known")
 
     def __init__(self, chunk: bytes) -> None:
         self._chunk = chunk
         self._known: dict[int, str] = {}
+        self._characters = 0
 
     def at(self, offset: int) -> str:
         """The name stored at `offset` of the chunk; BinXmlError when it cannot be one."""
@@ -76,6 +79,10 @@ class Names:
             raw = chunk[offset + 8 : offset + 8 + 2 * count]
             if len(raw) != 2 * count or not count:
                 raise BinXmlError(f"a name of {count} characters at {offset}")
+            self._characters += count
+            if self._characters > MAX_NAMES_KEPT:  # overlapping names: a hostile chunk holds thousands of long ones
+                self._known.clear()
+                self._characters = count
             name = self._known[offset] = raw.decode("utf-16-le", "surrogatepass")
         return name
 
@@ -134,6 +141,7 @@ class TreeParser:
         self._names = names
         self._dependency_ids = dependency_ids
         self.references: list[NameReference] = []
+        self._characters = 0
 
     def parse(self, offset: int, end: int) -> tuple[tuple[Element | Part, ...], int]:
         """The roots of the fragment at `offset`, and the offset behind its end token.
@@ -206,6 +214,9 @@ class TreeParser:
     def _name(self, position: int) -> tuple[str, int]:
         pointed = _U32(self._chunk, position)[0]
         name = self._names.at(pointed)
+        self._characters += len(name)
+        if self._characters > MAX_NAMES:
+            raise BinXmlError("names longer than any chunk can hold")
         inline = pointed == position + 4
         self.references.append(NameReference(position, inline, name))
         return name, position + 4 + (10 + 2 * _U16(self._chunk, pointed + 6)[0] if inline else 0)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from codecs import utf_16_le_decode  # half the time of bytes.decode, which looks the codec up in Python
+from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
 from struct import Struct
@@ -36,6 +37,10 @@ _EVENT_ID_CODES, _NARROW_CODES, _WIDE_CODES = frozenset("BH"), frozenset("BHI"),
 # Fields whose few values come again and again: one object each makes records small to keep and to send.
 _SHARED_FIELDS = frozenset({"source", "log", "computer"})
 _EVENT_FIELDS = EventRecord._fields
+# No real template uses a value twice. A hostile one does so thousands of times, to make a huge text of a small record:
+# the interpreter sees to it that it gets no more than a few times the record's bytes.
+MAX_USES = 3
+_MAX_PIECES = 64  # of one text: the expression for it must not be nested deeper than Python compiles
 _GIVEN = {"offset", "record_number", "written", "recovered"}
 _PAYLOAD_FIELDS = {"strings", "names", "data", "payload", "message"}
 
@@ -48,7 +53,7 @@ class _NotCompilableError(Exception):
     """A shape so rare that interpreting it is good enough."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)  # of texts of up to 64 KiB each
 def shared_text(raw: bytes) -> str:
     """UTF-16LE text, the same object for the same bytes."""
     return utf_16_le_decode(raw, "surrogatepass", True)[0].rstrip("\0")  # noqa: FBT003  # a C function without keywords
@@ -109,10 +114,10 @@ class _Writer:
         plan = self._plan
         groups = [*plan.system.values(), plan.binary, plan.payload, plan.message, plan.nested]
         groups += [parts for item in self._items for parts in (item.name, item.value)]
-        used = {part.slot for parts in groups for part in parts if not isinstance(part, str)}
-        if any(slot >= len(self._kinds) for slot in used):
+        used = Counter(part.slot for parts in groups for part in parts if not isinstance(part, str))
+        if any(slot >= len(self._kinds) for slot in used) or max(used.values(), default=0) > MAX_USES:
             raise _NotCompilableError
-        return used
+        return set(used)
 
     def _constant(self, value: object) -> str:
         name = f"K{len(self._space)}"
@@ -210,6 +215,8 @@ class _Writer:
         return re.sub(r"\bv\b", f"v{slot}", TEXT_EXPRESSIONS.get(kind, "str(v)"))
 
     def _text(self, parts: Parts) -> str:
+        if len(parts) > _MAX_PIECES:
+            raise _NotCompilableError
         pieces = [self._constant(p) if isinstance(p, str) else self._slot_text(p.slot) for p in parts]
         return " + ".join(pieces) or "''"
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.evtx.plans import INT_FIELDS, WIDE_FIELDS, Parts, Plan
-from parsers.evtx.structs import ARRAY, ValueType
+from parsers.evtx.structs import ARRAY, CHUNK_SIZE, ValueType
 from parsers.evtx.values import BadValueError, Natural, array_texts, as_filetime, as_int, natural, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parsers.evtx.binxml import Part, Sub
+
+
+# Bytes of values read for one record, those that are read several times counted so often. `compile.MAX_USES` times the
+# largest record is less, so that compiled functions need not count.
+MAX_VALUE_BYTES = 4 * CHUNK_SIZE
 
 
 class Value(NamedTuple):
@@ -26,7 +31,7 @@ class Value(NamedTuple):
 class Reading:
     """What has been read of one record so far, its nested fragments included."""
 
-    __slots__ = ("data", "faults", "fields", "message", "names", "payload", "strings")
+    __slots__ = ("data", "faults", "fields", "message", "names", "payload", "room", "strings")
 
     def __init__(self) -> None:
         self.fields: dict[str, int | str | None] = {}
@@ -36,6 +41,7 @@ class Reading:
         self.payload: str | None = None
         self.message: str | None = None
         self.faults: list[str] = []
+        self.room = MAX_VALUE_BYTES
 
 
 class Interpreter:
@@ -129,6 +135,10 @@ class Interpreter:
         return "".join(value_text(*self._part(part, values, reading)) for part in parts)
 
     def _natural(self, value: Value, reading: Reading) -> Natural:
+        reading.room -= value.size
+        if reading.room < 0:
+            reading.faults.append("values repeated until they are larger than any record")
+            return None
         raw = self._chunk[value.offset : value.offset + value.size]
         if value.cut:
             return self._remains(raw, value.kind)

@@ -138,7 +138,9 @@ class _Collector:
         name = attribute(element, "Name") or (() if element.name == "Data" else (element.name,))
         extra = [(key, parts) for key, parts in element.attributes if key != "Name" and not key.startswith("xmlns")]
         for key, parts in extra:
-            self.items.append(Item((*name, f"@{key}"), parts, depends))
+            # One text where it can be: then all records share it.
+            shown = (f"{name[0]}@{key}",) if len(name) == 1 and isinstance(name[0], str) else (*name, f"@{key}")
+            self.items.append(Item(shown, parts, depends))
         if any(isinstance(child, Element) for child in element.children):
             self.leaves(element, depends)
         elif element.children or not extra:
@@ -178,3 +180,9 @@ def make_plan(roots: tuple[Element | Part, ...]) -> Plan:
         collector.message,
         tuple(collector.nested),
     )
+
+
+def count_parts(plan: Plan) -> int:
+    """How much there is to do for a plan: its parts, one at least for each item."""
+    groups = [*plan.system.values(), plan.binary, plan.payload, plan.message, plan.nested]
+    return sum(map(len, groups)) + sum(max(1, len(item.name) + len(item.value)) for item in plan.items)

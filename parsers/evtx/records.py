@@ -9,6 +9,7 @@ from parsers.evtx.binxml import BinXmlError, Names, TreeParser
 from parsers.evtx.interpret import Interpreter, Reading, Value
 from parsers.evtx.plans import make_plan
 from parsers.evtx.structs import (
+    CHUNK_SIZE,
     RECORD_HEADER,
     RECORD_HEADER_SIZE,
     RECORD_MIN_SIZE,
@@ -33,18 +34,21 @@ _FRAGMENT_HEADER_SIZE = 4
 _FRAGMENT_TOKEN = int(Token.FRAGMENT_HEADER)
 _INSTANCE_TOKEN = int(Token.TEMPLATE_INSTANCE)
 MAX_FRAGMENTS = 16  # fragments within fragments; real events stay at two
+# Definitions of a real chunk lie side by side in its 64 KiB; those of a hostile one overlap, one for each record.
+MAX_DEFINITION_BYTES = 16 * CHUNK_SIZE
 
 _DESCRIPTOR_SIZE = 4  # of each value: size, type, one byte unused
 _TYPE = 2  # where in a descriptor the type stands
+_MAX_KEPT = 256
 
 
 class _SizeReaders(dict[int, "Callable[[bytes, int], tuple[int, ...]]"]):
     """Reads the sizes out of so many descriptors."""
 
     def __missing__(self, count: int) -> Callable[[bytes, int], tuple[int, ...]]:
-        if len(self) > 256:
-            self.clear()
-        reader = self[count] = struct.Struct("<" + "H2x" * count).unpack_from
+        reader = struct.Struct("<" + "H2x" * count).unpack_from
+        if count <= _MAX_KEPT:  # no real event has more; a hostile log could fill the memory with larger ones
+            self[count] = reader
         return reader
 
 
@@ -69,6 +73,8 @@ class RecordDecoder:
         # Definitions by the bytes that name them in an instance: event templates for records, all others for fragments.
         self._events: dict[bytes, _Definition] = {}
         self._payloads: dict[bytes, _Definition] = {}
+        self._refused: dict[bytes, str] = {}
+        self._definition_bytes = MAX_DEFINITION_BYTES
         self._compile_after = compile_after
         self._depth = 0
 
@@ -82,6 +88,7 @@ class RecordDecoder:
         """
         chunk, size, events, nested = self._chunk, len(self._chunk), self._events, self._nested
         records: list[EventRecord] = []
+        self._depth = 1
         try:
             while at + RECORD_MIN_SIZE <= limit:
                 signature, length, number, written = _RECORD_HEADER(chunk, at)
@@ -143,8 +150,16 @@ class RecordDecoder:
                 function = functions.get(chunk[values + _TYPE : first : _DESCRIPTOR_SIZE])
                 sizes = _read_sizes[count](chunk, values)
                 # A whole event where a payload should be has no business here: its function gives a record.
-                if function is not None and first + sum(sizes) <= end and named in self._payloads:
+                # As deep as the interpreter goes, so that a record is the same whichever of the two reads it.
+                if (
+                    function is not None
+                    and first + sum(sizes) <= end
+                    and named in self._payloads
+                    and self._depth < MAX_FRAGMENTS
+                ):
+                    self._depth += 1
                     payload: Payload = function(chunk, first, sizes, self._nested)
+                    self._depth -= 1
                     return payload
         raise BinXmlError("a fragment for the interpreter")
 
@@ -159,6 +174,8 @@ class RecordDecoder:
         self._depth = 0
         self._fragment(Value(ValueType.BIN_XML, start, end - start), reading)
         fields = reading.fields
+        if not fields and not reading.faults:
+            reading.faults.append("no event in it")
         event_id, qualifiers = fields.get("event_id"), fields.get("qualifiers")
         if isinstance(event_id, int) and event_id > 0xFFFF and qualifiers is None:
             fields["qualifiers"] = event_id >> 16 & 0xFFFF
@@ -180,8 +197,18 @@ class RecordDecoder:
 
     def _define(self, named: bytes) -> _Definition:
         """The definition that an instance names, kept for the next one; BinXmlError when there is none."""
+        if named in self._refused:
+            raise BinXmlError(self._refused[named])
         identifier, defined = _INSTANCE(named)
-        template, size = self._store.load(self._chunk, self._names, defined, identifier)
+        size = self._store.size_at(self._chunk, defined, identifier)
+        self._definition_bytes -= size
+        if self._definition_bytes < 0:
+            raise BinXmlError("definitions of templates that overlap")
+        try:
+            template = self._store.load(self._chunk, self._names, defined)
+        except BinXmlError as error:
+            self._refused[named] = str(error)
+            raise
         definition = (template.functions, defined, size, template)
         (self._events if template.plan.system else self._payloads)[named] = definition
         return definition

@@ -10,17 +10,31 @@ from struct import Struct
 
 from parsers.evtx.binxml import BinXmlError, Element, NameReference, Names, Part, TreeParser
 from parsers.evtx.compile import Function, compile_plan
-from parsers.evtx.plans import make_plan
+from parsers.evtx.plans import count_parts, make_plan
 from parsers.evtx.structs import TEMPLATE_HEADER, TEMPLATE_HEADER_SIZE
 
-# A compiled function costs about as much as interpreting twenty records, so rare shapes are never compiled. The limits
-# bound the memory that a log made to be hostile (a new template in every record) can take.
+# A compiled function costs about as much as interpreting twenty records, so rare shapes are never compiled.
 COMPILE_AFTER = 8
+# The other limits bound the memory and time that a log made to be hostile (a new template in every record) can take.
 MAX_FUNCTIONS = 64
-MAX_TEMPLATES = 4096
 MAX_LAYOUTS = 16
+MAX_PARTS = 1024  # of one template; providers can log 128 values in an event
+MAX_KINDS = 1024
+MAX_MEMORY = 64 << 20  # of all templates together, as estimated below; the templates of 40 real logs take 10 MiB
+_DEFINITION_COST = 40  # bytes of memory for each byte of a definition: its tree, its plan and its layout
+_FUNCTION_COST = 300  # for each part and each value
+_MEETING_COST = 120
 
 Tree = tuple[Element | Part, ...]
+
+
+class Ledger:
+    """Estimated bytes of memory that the templates of a store take."""
+
+    __slots__ = ("spent",)
+
+    def __init__(self) -> None:
+        self.spent = 0
 
 
 class Template:
@@ -31,22 +45,30 @@ class Template:
         functions: by types, one byte for each value.
     """
 
-    __slots__ = ("_met", "functions", "plan")
+    __slots__ = ("_ledger", "_met", "functions", "parts", "plan")
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, ledger: Ledger) -> None:
+        """Plan what `tree` says; what is made later is entered into `ledger`."""
         self.plan = make_plan(tree)
+        self.parts = count_parts(self.plan)
+        self._ledger = ledger
         self.functions: dict[bytes, Function] = {}
         self._met: dict[bytes, int] = {}
 
     def meet(self, kinds: bytes, compile_after: int = COMPILE_AFTER) -> None:
         """Count an instance that was interpreted; compile its combination of types when it has come often enough."""
+        if len(kinds) > MAX_KINDS:
+            return
         met = self._met.get(kinds, 0)
         if kinds in self._met or len(self._met) < MAX_FUNCTIONS:
             self._met[kinds] = met + 1
+            if not met:
+                self._ledger.spent += _MEETING_COST + len(kinds)
         if met == compile_after and len(self.functions) < MAX_FUNCTIONS:
             function = compile_plan(self.plan, kinds)
             if function is not None:
                 self.functions[kinds] = function
+                self._ledger.spent += _FUNCTION_COST * (len(kinds) + self.parts)
 
 
 class _Layout:
@@ -82,45 +104,60 @@ class _Layout:
 
 
 class TemplateStore:
-    """All templates that a process has met; what it returns depends on the given chunk alone."""
+    """All templates that a process has met; what it returns depends on the given chunk alone.
+
+    When they take more than `MAX_MEMORY` they are all forgotten, and those still in use are read anew.
+    """
 
     def __init__(self) -> None:
         self._layouts: dict[tuple[bytes, int], list[_Layout]] = {}
         self._templates: dict[Tree, Template] = {}
+        self._ledger = Ledger()
 
-    def load(self, chunk: bytes, names: Names, offset: int, identifier: int | None) -> tuple[Template, int]:
-        """The template defined at `offset` of the chunk, and its size with header.
+    @staticmethod
+    def size_at(chunk: bytes, offset: int, identifier: int) -> int:
+        """Bytes of the definition at `offset` of the chunk, with its header.
+
+        `identifier` is what the instance calls it, the first four bytes of its GUID. BinXmlError where there is no
+        such definition.
+        """
+        if offset + TEMPLATE_HEADER_SIZE > len(chunk):
+            raise BinXmlError(f"a template at {offset}, outside the chunk")
+        _, guid, size = TEMPLATE_HEADER.unpack_from(chunk, offset)
+        if int.from_bytes(guid[:4], "little") != identifier:
+            raise BinXmlError(f"another template than the record's at {offset}")
+        if offset + TEMPLATE_HEADER_SIZE + size > len(chunk):
+            raise BinXmlError(f"a template of {size} bytes at {offset}")
+        return TEMPLATE_HEADER_SIZE + int(size)
+
+    def load(self, chunk: bytes, names: Names, offset: int) -> Template:
+        """The template defined at `offset` of the chunk, where `size_at` has found a definition.
 
         Args:
             chunk: the chunk.
             names: its names.
             offset: of the definition.
-            identifier: what the instance calls it (the first four bytes of its GUID); None: do not compare.
 
         Raises:
-            BinXmlError: there is no such definition at that offset.
+            BinXmlError: the definition is no binary XML, or has more than `MAX_PARTS` parts.
         """
-        if offset + TEMPLATE_HEADER_SIZE > len(chunk):
-            raise BinXmlError(f"a template at {offset}, outside the chunk")
         _, guid, size = TEMPLATE_HEADER.unpack_from(chunk, offset)
-        if identifier is not None and int.from_bytes(guid[:4], "little") != identifier:
-            raise BinXmlError(f"another template than the record's at {offset}")
         body = offset + TEMPLATE_HEADER_SIZE
-        if body + size > len(chunk):
-            raise BinXmlError(f"a template of {size} bytes at {offset}")
-        layouts = self._layouts.setdefault((guid, size), [])
-        for layout in layouts:
+        for layout in self._layouts.get((guid, size), ()):
             if layout.fits(chunk, body, names):
-                return layout.template, TEMPLATE_HEADER_SIZE + size
+                return layout.template
         parser = TreeParser(chunk, names, dependency_ids=True)
         tree, _ = parser.parse(body, body + size)
+        if self._ledger.spent > MAX_MEMORY:
+            self._templates, self._layouts, self._ledger = {}, {}, Ledger()
         template = self._templates.get(tree)
         if template is None:
-            if len(self._templates) >= MAX_TEMPLATES:
-                self._templates.clear()
-                self._layouts.clear()
-                layouts = []
-            template = self._templates[tree] = Template(tree)
+            template = Template(tree, self._ledger)
+            if template.parts > MAX_PARTS:
+                raise BinXmlError(f"a template of {template.parts} parts")
+            self._templates[tree] = template
+        layouts = self._layouts.setdefault((guid, size), [])
         if len(layouts) < MAX_LAYOUTS:
             layouts.append(_Layout(chunk, body, size, parser.references, template))
-        return template, TEMPLATE_HEADER_SIZE + size
+            self._ledger.spent += _DEFINITION_COST * (TEMPLATE_HEADER_SIZE + size)
+        return template

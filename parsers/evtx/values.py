@@ -23,6 +23,7 @@ Natural = int | float | str | bytes | list[str] | None
 
 _GUID = struct.Struct("<IHH8s")
 _SYSTEMTIME = struct.Struct("<8H")
+_MAX_SID = 8 + 4 * 15
 
 
 class BadValueError(ValueError):
@@ -79,7 +80,7 @@ def ansi_text(raw: bytes) -> str:
 
 def sid_value(raw: bytes) -> str:
     """SID text; BadValueError when the bytes are no SID."""
-    text = sid_text(raw)
+    text = sid_text(raw[:_MAX_SID])  # which keeps what it is given
     if text is None:
         raise BadValueError("bytes that are no SID")
     return text
