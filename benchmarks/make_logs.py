@@ -89,7 +89,7 @@ def catalogue(rng: random.Random) -> list[Kind]:
     kinds = []
     for number in range(60):
         source = number % 24
-        named = source % 2 == 1
+        named = source % 2 == 0
         shapes = _MANIFEST_SHAPES if named else _CLASSIC_SHAPES
         kinds.append(
             Kind(
@@ -99,7 +99,7 @@ def catalogue(rng: random.Random) -> list[Kind]:
                 category=rng.choice((0, 0, 0, 1, 3, 7)),
                 values=rng.choice(shapes),
                 named=named,
-                was_classic=named and source % 6 == 1,
+                was_classic=named and source % 6 == 0,
                 user=rng.choice(_SIDS) if rng.random() < 0.3 else None,
                 binary=rng.choice((8, 24, 40)) if rng.random() < 0.25 else 0,
             )
@@ -122,14 +122,16 @@ def happenings(seed: int = 1) -> Iterator[Happening]:
     """Events without end, in the order of their times, in bursts."""
     rng = random.Random(seed)  # noqa: S311 - the same bytes every time are the point
     kinds = catalogue(rng)
-    weights = list(accumulate(1 / (rank + 2) for rank in range(len(kinds))))
+    weights = list(accumulate(1 / (rank + 1) for rank in range(len(kinds))))
     pools = {letter: [make(rng) for _ in range(4000)] for letter, make in _MAKERS.items()}
     numbers = [str(rng.randrange(1 << 20)) for _ in range(4000)]
     pools |= {"U": numbers, "X": numbers, "B": ["0", "1"]}
     ticks = _START
     count = 0
     while True:
-        for kind in rng.choices(kinds, cum_weights=weights, k=1000):
+        # At one time a machine does a few things: so a chunk defines as few templates as real ones (10 to 21) do.
+        present = rng.choices(kinds, cum_weights=weights, k=8)
+        for kind in rng.choices(present, k=200):
             ticks += int(rng.expovariate(1 / (2 * _TICKS))) if rng.random() < 0.5 else rng.randrange(20_000)
             texts = tuple([pools[letter][int(rng.random() * len(pools[letter]))] for letter in kind.values])
             count += 1

@@ -36,11 +36,11 @@ _MIB = 1 << 20
 
 SEARCHES: dict[str, tuple[str, ...]] = {
     "start alone (`ccrf --version`)": (),
-    "one source and id": ("--source", "Contoso Agent 16", "--id", "1016"),
+    "one source and id": ("--source", "Contoso Agent 07", "--id", "1007"),
     "ids that do not occur": ("--id", "9410", "--id", "9413"),
     "one hour": ("--since", "2008-01-11T00:00:00Z", "--until", "2008-01-11T01:00:00Z"),
     "one node, first 100": ("--node", "BENCH-A1B2C3D4", "--limit", "100"),
-    "rare literal": ("--grep", "77876745"),
+    "rare literal": ("--grep", "1525b8bd"),
     "common literal, first 100": ("--grep", "mailbox", "--limit", "100"),
     "common literal, all": ("--grep", "mailbox"),
 }

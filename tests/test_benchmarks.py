@@ -90,8 +90,8 @@ def test_the_logs_are_like_real_ones(data):
         with path.open("rb") as stream:
             records = read_all(EvtxReader(stream) if kind == "evtx" else EvtReader(stream)).records
         assert smallest <= path.stat().st_size / len(records) <= largest
-        assert len({record.source for record in records}) == 24
-        assert len({record.event_id for record in records}) > 40
+        assert len({record.source for record in records}) >= 10
+        assert len({record.event_id for record in records}) >= 15
         assert 0.1 < sum(record.user_sid is not None for record in records) / len(records) < 0.6
         assert 0.05 < sum(record.data != b"" for record in records) / len(records) < 0.5
         assert any(not text.isascii() for record in records for text in record.strings)
