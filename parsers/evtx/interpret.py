@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Bytes of values read for one record, those that are read several times counted so often. `compile.MAX_USES` times the
 # largest record is less, so that compiled functions need not count.
 MAX_VALUE_BYTES = 4 * CHUNK_SIZE
+_UNTYPED = -1
 
 
 class Value(NamedTuple):
@@ -86,9 +87,9 @@ class Interpreter:
             if value.kind == ValueType.BIN_XML:
                 self._nested(value, reading)
                 return
-            found = self._natural(value, reading)
+            found, kind = self._natural(value, reading)
             # An array stands for one element per item, [MS-EVEN6] 2.2.12.
-            texts = found if isinstance(found, list) else [value_text(found, value.kind)]
+            texts = found if isinstance(found, list) else [value_text(found, kind)]
         else:
             texts = [self._text(parts, values, reading)]
         shown = self._text(name, values, reading) if name else None
@@ -103,6 +104,8 @@ class Interpreter:
             found, kind = self._text(parts, values, reading), int(ValueType.STRING)
         if field == "generated":
             return as_filetime(found, kind)
+        if kind == _UNTYPED and field in INT_FIELDS:
+            return None  # hexadecimal text of damaged bytes is not the number
         if field not in INT_FIELDS:
             return value_text(found, kind) or None
         number = as_int(found)
@@ -119,7 +122,7 @@ class Interpreter:
             reading.faults.append(f"substitution {part.slot} has no value")
             return None, ValueType.NULL
         value = values[part.slot]
-        return self._natural(value, reading), value.kind
+        return self._natural(value, reading)
 
     def _binary(self, parts: Parts, values: list[Value], reading: Reading) -> bytes:
         if len(parts) == 1 and not isinstance(parts[0], str) and parts[0].slot < len(values):
@@ -134,19 +137,20 @@ class Interpreter:
     def _text(self, parts: Parts, values: list[Value], reading: Reading) -> str:
         return "".join(value_text(*self._part(part, values, reading)) for part in parts)
 
-    def _natural(self, value: Value, reading: Reading) -> Natural:
+    def _natural(self, value: Value, reading: Reading) -> tuple[Natural, int]:
+        """The value and its type; of bytes that cannot be of their type, hexadecimal text and no type."""
         reading.room -= value.size
         if reading.room < 0:
             reading.faults.append("values repeated until they are larger than any record")
-            return None
+            return None, ValueType.NULL
         raw = self._chunk[value.offset : value.offset + value.size]
         if value.cut:
-            return self._remains(raw, value.kind)
+            return self._remains(raw, value.kind), value.kind
         try:
-            return natural(raw, value.kind)
+            return natural(raw, value.kind), value.kind
         except BadValueError as error:
             reading.faults.append(str(error))
-            return raw.hex().upper()
+            return raw.hex().upper(), _UNTYPED
 
     @staticmethod
     def _remains(raw: bytes, kind: int) -> Natural:
