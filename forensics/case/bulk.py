@@ -36,7 +36,12 @@ def insert_rows(
         marks: list[str] = []
         values: list[Sequence[Any]] = []
         for name, column in zip(columns, zip(*chunk, strict=True), strict=True):
-            if None not in column:
+            first = column[0]
+            if type(first) is int and first == column[-1] and column.count(first) == len(column):
+                # One number throughout (the evidence's id, a flag) is written once instead of bound for every row.
+                # Never done with text: what evidence says is bound.
+                marks.append(str(first))
+            elif None not in column:
                 marks.append("?")
                 values.append(column)
             elif column.count(None) < len(column):
@@ -46,6 +51,6 @@ def insert_rows(
                 continue
             names.append(name)
         sql = f"INSERT INTO {table}({', '.join(names)}) VALUES ({', '.join(marks)})"  # noqa: S608 - our own names
-        connection.executemany(sql, zip(*values, strict=True))
+        connection.executemany(sql, zip(*values, strict=True) if values else [()] * len(chunk))
         total += len(chunk)
     return total

@@ -90,6 +90,7 @@ def read_log(
         blocks = chain([first], blocks)
     for batch in decoders.batches(blocks, size, evidence_id, account.log):
         case.add_events(batch.rows)
+        case.index_events()
         account.live += batch.live
         account.recovered += len(batch.rows) - batch.live
         account.span = account.span.union(batch.span)
