@@ -32,6 +32,9 @@ Limit = Annotated[
     int | None,
     typer.Option("--limit", metavar="N", min=0, help="At most so many. [default: 100 in a table, else all]"),
 ]
+Duplicates = Annotated[
+    bool, typer.Option("--duplicates", help="Also events that are in the case once more: copies of one record.")
+]
 TABLE_LIMIT = 100
 LEVEL_WORDS = {0: "log always", 1: "critical", 2: "error", 3: "warning", 4: "information", 5: "verbose"}
 # Types of .evt records: https://learn.microsoft.com/windows/win32/api/winbase/nf-winbase-reporteventw; and
@@ -85,6 +88,7 @@ def events(  # noqa: PLR0913  (one for each option)
     until: Until = None,
     grep: Grep = None,
     limit: Limit = None,
+    duplicates: Duplicates = False,
     form: OutputFormat = Format.TABLE,
     tz: ScreenZone = None,
     quiet: Quiet = False,
@@ -108,6 +112,7 @@ def events(  # noqa: PLR0913  (one for each option)
         until=None if until is None else parse_time(until, "--until"),
         grep=grep,
         limit=limit,
+        duplicates=duplicates,
     )
     with open_case(case) as opened:
         rows = map(event_row, search_events(opened, wanted))

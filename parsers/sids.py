@@ -1,4 +1,4 @@
-"""Security identifiers. Layout: [MS-DTYP] 2.4.2.2 (revision, count, 48-bit authority big-endian, 32-bit sub-authorities)."""
+"""Security identifiers, [MS-DTYP] 2.4.2.2: revision, count, 48-bit authority (big-endian), 32-bit sub-authorities."""
 
 from __future__ import annotations
 

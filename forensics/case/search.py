@@ -33,6 +33,7 @@ class EventFilter:
         until: FILETIME, exclusive.
         grep: a literal, without case, found in one of the strings, in the message or in the source.
         limit: at most so many events; `count_events` obeys it too.
+        duplicates: also rows that are another event once more (`duplicate_of`): one occurrence is one event.
 
     Raises:
         ValueError: a negative limit.
@@ -45,6 +46,7 @@ class EventFilter:
     until: int | None = None
     grep: str | None = None
     limit: int | None = None
+    duplicates: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what SQL would take for no limit."""
@@ -157,7 +159,7 @@ def _event_row(row: Sequence[Any]) -> EventRow:
 
 def _conditions(case: Case, wanted: EventFilter) -> tuple[str, list[object]]:
     _register(case.connection)
-    terms: list[str] = ["1"]
+    terms: list[str] = ["1"] if wanted.duplicates else ["duplicate_of IS NULL"]
     values: list[object] = []
     if wanted.ids:
         numbers = sorted({number for number in wanted.ids if sql_int(number) is not None})

@@ -86,6 +86,7 @@ class IngestSummary:
         files: pieces of evidence met, members of archives counted like files.
         new: of these, those that were not in the case.
         known: those that were.
+        archives: those that are archives: what counts of them is what is in them.
         ignored: those in which there is nothing that this program reads.
         events: added, recovered ones included.
         recovered: of these, found outside the live records.
@@ -95,6 +96,7 @@ class IngestSummary:
     files: int = 0
     new: int = 0
     known: int = 0
+    archives: int = 0
     ignored: int = 0
     events: int = 0
     recovered: int = 0
@@ -103,7 +105,7 @@ class IngestSummary:
     @property
     def whole(self) -> bool:
         """Whether everything could be read and recognised, and there was something to read."""
-        return not self.issues and self.files > self.ignored
+        return not self.issues and self.files - self.archives > self.ignored
 
 
 def harmful(problems: Iterable[Problem]) -> list[Problem]:

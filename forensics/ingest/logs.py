@@ -13,6 +13,7 @@ from forensics.ingest.rows import NO_SPAN, Span
 from parsers.evt.reader import EvtReader, NotEvtError
 from parsers.evtx.reader import EvtxReader, NotEvtxError
 from parsers.kinds import Kind
+from parsers.problems import Problem, ProblemKind
 from parsers.times import iso_utc
 
 if TYPE_CHECKING:
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
     from forensics.case.store import Case
     from forensics.ingest.decoders import Decoders
     from forensics.profile import Profile
-    from parsers.problems import Problem
     from parsers.records import Block, EventRecord, LogReader
 
 NotALogError = (NotEvtError, NotEvtxError)
+# Damage in every record of a log of gigabytes would fill the memory; nobody reads more than this.
+MAX_PROBLEMS = 10_000
 # An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
 _COMPUTERS_KEPT = 50
 
@@ -41,6 +43,13 @@ class LogAccount:
     logs: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     facts: dict[str, str | int | float | bool | None] = field(default_factory=dict)
+    not_kept: int = 0
+
+    def note(self, problems: list[Problem]) -> None:
+        """Keep problems, as many as anybody could read."""
+        room = MAX_PROBLEMS - len(self.problems)
+        self.problems += problems[:room]
+        self.not_kept += max(0, len(problems) - room)
 
     def columns(self) -> dict[str, object]:
         """Columns of `evidence`, the node among them where events name one."""
@@ -96,9 +105,12 @@ def read_log(
         account.span = account.span.union(batch.span)
         account.computers += batch.computers
         account.logs += batch.logs
-        account.problems += batch.problems
+        account.note(batch.problems)
         on_events(len(batch.rows))
-    account.problems += reader.problems
+    account.note(reader.problems)
+    if account.not_kept:
+        detail = f"{account.not_kept} more problems of this log are not listed"
+        account.problems.append(Problem(ProblemKind.LIMIT, 0, size, detail))
     return account
 
 

@@ -123,9 +123,9 @@ def event_row(record: EventRecord, evidence_id: int, log: str | None) -> Row:
     Numbers that SQLite cannot hold (unsigned 64 bit in the formats) become null.
     """
     (
-        offset, number, identifier, generated, written, channel, source, event_id, qualifiers, level, raw_type, category,
-        computer, user_sid, strings, names, data, message, payload, version, opcode, keywords, process_id, thread_id,
-        activity_id, event_source_name, recovered,
+        offset, number, identifier, generated, written, channel, source, event_id, qualifiers, level, raw_type,
+        category, computer, user_sid, strings, names, data, message, payload, version, opcode, keywords, process_id,
+        thread_id, activity_id, event_source_name, recovered,
     ) = record  # fmt: skip
     if number > _SQL_INT_MAX:
         number = None  # type: ignore[assignment]

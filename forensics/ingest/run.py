@@ -20,7 +20,7 @@ from forensics.ingest.fingerprint import Fingerprint, fingerprint
 from forensics.ingest.finish import finish
 from forensics.ingest.logs import NotALogError, check_log, read_log
 from forensics.ingest.nodes import NodeBasis
-from forensics.profile import load_profile
+from forensics.profile import load_profile, profile_of
 from parsers.containers.sources import Source, SourceProblem
 from parsers.containers.walk import walk
 from parsers.kinds import Kind, KindGuess, tell_kind
@@ -107,7 +107,7 @@ class _Ingest:
         self._options = options
         self._decoders = decoders
         self._on_progress = on_progress
-        self._profile = load_profile(options.profile)
+        self._profile = load_profile(options.profile) if options.profile else profile_of(case)
         self._summary = IngestSummary()
         self._archives: list[_Archive] = []
         self._complete: set[str] = set()  # archives whose members are all in the case
@@ -184,6 +184,7 @@ class _Ingest:
         self._tell_progress(source.path)
         guess = tell_kind(print_.head, source.path)
         known = self._case.find_evidence(source.path, print_.sha256)
+        summary.archives += guess.kind is Kind.ARCHIVE
         if known is not None and not (known.kind == Kind.ARCHIVE and known.facts.get("unfinished")):
             self._known(known)
             return
@@ -195,12 +196,12 @@ class _Ingest:
         try:
             self._read(source, print_, guess)
         except (OSError, *NotALogError) as error:
+            # Any other error ends the whole transaction, the savepoint with it.
             self._case.connection.execute("ROLLBACK TO source")
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             summary.new -= 1
             self._failed(source, print_, [Problem(ProblemKind.UNREADABLE, 0, print_.size, reason)], guess)
-        finally:
-            self._case.connection.execute("RELEASE source")
+        self._case.connection.execute("RELEASE source")
 
     def _read(self, source: Source, print_: Fingerprint, guess: KindGuess) -> None:
         problems = list(source.problems)
