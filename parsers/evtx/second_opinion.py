@@ -5,12 +5,13 @@ python-evtx renders every record to XML (some hundreds a second), so this is for
 
 from __future__ import annotations
 
+import struct
 import xml.etree.ElementTree as ET  # text that python-evtx made: no doctype, no entities of its own
 from typing import TYPE_CHECKING, NamedTuple
 
 from Evtx.Evtx import ChunkHeader
 
-from parsers.evtx.structs import CHUNK_SIGNATURE, CHUNK_SIZE
+from parsers.evtx.structs import CHUNK_HEADER_SIZE, CHUNK_SIGNATURE, CHUNK_SIZE, NAME_HEADER
 from parsers.evtx.values import filetime_from_iso
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
     from parsers.evtx.chunk import EvtxChunk
 
+_TABLES = 128  # 64 lists of names and 32 of templates: each starts here and goes on in its own entries
+_MAX_ENTRIES = CHUNK_SIZE // NAME_HEADER.size
+_MAX_NAMES = 2_000  # of one record; an event of 128 named values has some 300
 _NAMESPACE = "{http://schemas.microsoft.com/win/2004/08/events/event}"
+_DATA = {f"{_NAMESPACE}Data", f"{_NAMESPACE}ComplexData"}
 
 
 class Opinion(NamedTuple):
@@ -27,7 +32,7 @@ class Opinion(NamedTuple):
     Attributes:
         offset: of the record in the stream.
         fault: why the other reader failed at this record; its other fields are then None.
-        strings: texts of `Data` elements of EventData in their order; None for an event without EventData.
+        strings: texts of `Data` and `ComplexData` elements of EventData in their order; None without an EventData.
     """
 
     offset: int
@@ -41,6 +46,24 @@ class Opinion(NamedTuple):
     fault: str | None = None
 
 
+class _TooLargeError(Exception):
+    """A record that unfolds without end: fragments can double with every level that they are nested."""
+
+
+class _BoundedChunk(ChunkHeader):  # type: ignore[misc]  # the library has no types
+    """A chunk of python-evtx that lets it read so many names for a record: one at least for every element."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data, 0)
+        self.names_left = _MAX_NAMES
+
+    def strings(self) -> object:
+        self.names_left -= 1
+        if self.names_left < 0:
+            raise _TooLargeError
+        return super().strings()
+
+
 def second_opinion(chunk: EvtxChunk) -> Iterator[Opinion]:
     """What python-evtx reads in one chunk: the records up to the free space that the chunk's header states.
 
@@ -50,12 +73,29 @@ def second_opinion(chunk: EvtxChunk) -> Iterator[Opinion]:
     if not chunk.data.startswith(CHUNK_SIGNATURE):
         return
     data = chunk.data.ljust(CHUNK_SIZE, b"\0")
+    if _endless(data):
+        yield Opinion(chunk.offset, None, fault="names or templates that lead back to themselves")
+        return
     try:
-        header = ChunkHeader(data, 0)
+        header = _BoundedChunk(data)
         for record in header.records():
+            header.names_left = _MAX_NAMES
             yield _opinion(record, chunk.offset)
     except Exception as error:  # noqa: BLE001  # a foreign parser on damaged bytes: its exceptions are undocumented
         yield Opinion(chunk.offset, None, fault=f"{type(error).__name__} while looking for records")
+
+
+def _endless(data: bytes) -> bool:
+    """Whether the lists of names and templates have more entries than fit in a chunk: python-evtx never left a loop."""
+    left = _MAX_ENTRIES
+    for (first,) in struct.iter_unpack("<I", data[_TABLES:CHUNK_HEADER_SIZE]):
+        at = first
+        while 0 < at <= CHUNK_SIZE - 4:
+            left -= 1
+            if left < 0:
+                return True
+            at = int.from_bytes(data[at : at + 4], "little")
+    return False
 
 
 def _opinion(record: object, base: int) -> Opinion:
@@ -83,7 +123,7 @@ def _read(event: ET.Element, offset: int, number: int | None) -> Opinion:
         return None if element is None else element.get(key)
 
     data = event.find(f"{_NAMESPACE}EventData")
-    strings = None if data is None else [element.text or "" for element in data.iter(f"{_NAMESPACE}Data")]
+    strings = None if data is None else [element.text or "" for element in data.iter() if element.tag in _DATA]
     identifier, event_id, created = text("EventRecordID"), text("EventID"), attribute("TimeCreated", "SystemTime")
     # Written with a blank between date and time, and with an offset from UTC.
     moment = created and filetime_from_iso(created.replace(" ", "T").removesuffix("+00:00"))
