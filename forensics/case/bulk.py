@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -11,10 +11,60 @@ if TYPE_CHECKING:
 
 _CHUNK = 500
 # Python's sqlite3 looks for an adapter for every None that it binds, which takes longer than storing the value: in rows
-# of 31 columns, half of them null, two thirds of the whole time. So a column that is null throughout a chunk is left
+# of 32 columns, half of them null, two thirds of the whole time. So a column that is null throughout a chunk is left
 # out of the statement, and in the others an integer that no stored value can have stands for null.
 _NULL: Final = -(1 << 63)
 _NULLABLE: Final = f"nullif(?, {_NULL})"
+
+
+class Prepared(NamedTuple):
+    """Rows as one statement takes them; made where there is time for it, and cheap to send to who writes.
+
+    Attributes:
+        names: columns of the table; one that is null in every row is left out.
+        marks: what stands for each in VALUES: a parameter, or the number that it is in every row.
+        values: for each parameter the values of all rows.
+        count: of the rows.
+    """
+
+    names: list[str]
+    marks: list[str]
+    values: list[Sequence[Any]]
+    count: int
+
+
+def prepare(names: Sequence[str], columns: Sequence[Sequence[Any]], count: int) -> Prepared:
+    """Prepare `count` rows that are given as columns, each called as in `names`."""
+    ready = Prepared([], [], [], count)
+    for name, column in zip(names, columns, strict=True):
+        first = column[0]
+        if type(first) is int and first == column[-1] and column.count(first) == count:
+            # One number throughout (the evidence's id, a flag) is written once instead of bound for every row.
+            # Never done with text: what evidence says is bound.
+            ready.marks.append(str(first))
+        elif None not in column:
+            ready.marks.append("?")
+            ready.values.append(column)
+        elif column.count(None) < count:
+            ready.marks.append(_NULLABLE)
+            ready.values.append([_NULL if value is None else value for value in column])
+        else:
+            continue
+        ready.names.append(name)
+    return ready
+
+
+def insert_prepared(connection: sqlite3.Connection, table: str, ready: Prepared) -> int:
+    """Insert prepared rows and return how many; ids rise in their order.
+
+    Raises:
+        sqlite3.Error: what the database says.
+    """
+    if not ready.count:
+        return 0
+    sql = f"INSERT INTO {table}({', '.join(ready.names)}) VALUES ({', '.join(ready.marks)})"  # noqa: S608 - our own names
+    connection.executemany(sql, zip(*ready.values, strict=True) if ready.values else [()] * ready.count)
+    return ready.count
 
 
 def insert_rows(
@@ -32,25 +82,6 @@ def insert_rows(
     source = iter(rows)
     total = 0
     while chunk := list(islice(source, _CHUNK)):
-        names: list[str] = []
-        marks: list[str] = []
-        values: list[Sequence[Any]] = []
-        for name, column in zip(columns, zip(*chunk, strict=True), strict=True):
-            first = column[0]
-            if type(first) is int and first == column[-1] and column.count(first) == len(column):
-                # One number throughout (the evidence's id, a flag) is written once instead of bound for every row.
-                # Never done with text: what evidence says is bound.
-                marks.append(str(first))
-            elif None not in column:
-                marks.append("?")
-                values.append(column)
-            elif column.count(None) < len(column):
-                marks.append(_NULLABLE)
-                values.append([_NULL if value is None else value for value in column])
-            else:
-                continue
-            names.append(name)
-        sql = f"INSERT INTO {table}({', '.join(names)}) VALUES ({', '.join(marks)})"  # noqa: S608 - our own names
-        connection.executemany(sql, zip(*values, strict=True) if values else [()] * len(chunk))
-        total += len(chunk)
+        ready = prepare(columns, list(zip(*chunk, strict=True)), len(chunk))
+        total += insert_prepared(connection, table, ready)
     return total

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from forensics.case import connect, schema
-from forensics.case.bulk import insert_rows
+from forensics.case.bulk import Prepared, insert_prepared, insert_rows
 from forensics.case.connect import plain_errors
 from forensics.case.rows import (
     EVIDENCE_COLUMNS,
@@ -239,6 +239,11 @@ class Case:
         """
         with self._writing():
             return insert_rows(self.connection, "events", EVENT_COLUMNS, rows)
+
+    def add_prepared_events(self, ready: Prepared) -> int:
+        """Add events that `bulk.prepare` made ready, and return how many."""
+        with self._writing():
+            return insert_prepared(self.connection, "events", ready)
 
     def add_content(self, sha256: str, size: int, content: bytes | None) -> None:
         """Keep the content with that hash; None says that it is too large to keep. Known content is not added again."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from forensics.case.store import Case
     from forensics.ingest.decoders import Decoders
+    from forensics.ingest.rows import Batch
     from forensics.profile import Profile
     from parsers.records import Block, EventRecord, LogReader
 
@@ -29,6 +30,8 @@ NotALogError = (NotEvtError, NotEvtxError)
 MAX_PROBLEMS = 10_000
 # An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
 _COMPUTERS_KEPT = 50
+# A log that names another computer in every record must not fill the memory.
+_NAMES_COUNTED = 10_000
 
 
 @dataclass(slots=True)
@@ -50,6 +53,15 @@ class LogAccount:
         room = MAX_PROBLEMS - len(self.problems)
         self.problems += problems[:room]
         self.not_kept += max(0, len(problems) - room)
+
+    def count(self, batch: Batch) -> None:
+        """Add up the names that a batch holds; of far too many those that occurred most so far are kept."""
+        for counts, more in ((self.computers, batch.computers), (self.logs, batch.logs)):
+            counts.update(more)
+            if len(counts) > _NAMES_COUNTED:
+                kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: _NAMES_COUNTED // 2]
+                counts.clear()
+                counts.update(dict(kept))
 
     def columns(self) -> dict[str, object]:
         """Columns of `evidence`, the node among them where events name one."""
@@ -98,15 +110,14 @@ def read_log(
         account.log = name_of_log(first.decode().records, path, profile)
         blocks = chain([first], blocks)
     for batch in decoders.batches(blocks, size, evidence_id, account.log):
-        case.add_events(batch.rows)
+        case.add_prepared_events(batch.rows)
         case.index_events()
         account.live += batch.live
-        account.recovered += len(batch.rows) - batch.live
+        account.recovered += batch.rows.count - batch.live
         account.span = account.span.union(batch.span)
-        account.computers += batch.computers
-        account.logs += batch.logs
+        account.count(batch)
         account.note(batch.problems)
-        on_events(len(batch.rows))
+        on_events(batch.rows.count)
     account.note(reader.problems)
     if account.not_kept:
         detail = f"{account.not_kept} more problems of this log are not listed"

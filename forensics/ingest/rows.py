@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from operator import itemgetter
+from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from forensics.case.bulk import Prepared, prepare
 from forensics.case.schema import EVENT_COLUMNS
 from forensics.case.values import json_text, sql_text
 from parsers.records import Decoded
-from parsers.times import TICKS_PER_SECOND, iso_utc
+from parsers.times import FILETIME_MAX, TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 Row = tuple[object, ...]
 _Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
+_Text = TypeVar("_Text", str, str | None)
 _U64 = (1 << 64) - 1
 _SQL_INT_MAX = (1 << 63) - 1
 _MANY = 10_000  # entries of a memory before it is emptied: a log may hold a new value in every record
+_LONG = 1_000  # characters of a text that is not remembered: ten thousand of the longest are hundreds of megabytes
 
 
 class Span(NamedTuple):
@@ -49,7 +51,7 @@ class Batch(NamedTuple):
     """The rows of some blocks, their damage, and what they add to the account of their log.
 
     Attributes:
-        rows: in the order of `EVENT_COLUMNS`.
+        rows: ready to be written.
         problems: the blocks' damage.
         live: number of live records; the others are recovered.
         computers: how often each node name occurs among live records (among all where none is live).
@@ -57,7 +59,7 @@ class Batch(NamedTuple):
         span: of the live records.
     """
 
-    rows: list[Row]
+    rows: Prepared
     problems: list[Problem]
     live: int
     computers: Counter[str]
@@ -75,6 +77,7 @@ def node_name(computer: str | None) -> str | None:
 
 
 _SECOND = TICKS_PER_SECOND
+_LAST_SECOND = FILETIME_MAX // _SECOND  # not all of its ticks are on the calendar
 # Whole seconds as text up to the point: events come in bursts, and both times of one mostly share it.
 _seconds: dict[int, str] = {}
 
@@ -85,8 +88,8 @@ def _iso(filetime: int) -> str | None:
     text = _seconds.get(second)
     if text is None:
         whole = iso_utc(second * _SECOND)
-        if whole is None:
-            return None
+        if whole is None or second == _LAST_SECOND:
+            return iso_utc(filetime)
         if len(_seconds) > _MANY:
             _seconds.clear()
         text = _seconds[second] = whole[:-7]
@@ -94,20 +97,22 @@ def _iso(filetime: int) -> str | None:
     return f"{text}{str(filetime % _SECOND // 10 + 1_000_000)[1:]}Z"
 
 
-class _Memo(dict[_Key, _Value]):
+class _Memo(dict[_Key, _Text]):
     """Remembers what a function gave, and gives the same object again: equal texts of a batch are sent once.
 
     A dict and not `lru_cache`, whose bookkeeping takes longer than the functions that are remembered here.
     """
 
-    def __init__(self, make: Callable[[_Key], _Value]) -> None:
+    def __init__(self, make: Callable[[_Key], _Text]) -> None:
         super().__init__()
         self._make = make
 
-    def __missing__(self, key: _Key) -> _Value:
+    def __missing__(self, key: _Key) -> _Text:
         if len(self) > _MANY:
             self.clear()
-        value = self[key] = self._make(key)
+        value = self._make(key)
+        if value is None or len(value) <= _LONG:
+            self[key] = value
         return value
 
 
@@ -172,7 +177,7 @@ def event_row(record: EventRecord, evidence_id: int, log: str | None) -> Row:
         _keywords[keywords],
         process_id,
         thread_id,
-        activity_id,
+        None if activity_id is None else sql_text(activity_id),
         _shared[event_source_name],
         offset,
         generated,
@@ -186,30 +191,27 @@ def _count(values: Iterable[str | None]) -> Counter[str]:
     return counts  # type: ignore[return-value]
 
 
-def _column(rows: Sequence[Row], name: str) -> list[Any]:
-    return list(map(itemgetter(EVENT_COLUMNS.index(name)), rows))
-
-
-def _ends(values: list[int | None]) -> tuple[int | None, int | None]:
-    known = [value for value in values if value is not None] if None in values else values
-    return min(known, default=None), max(known, default=None)  # type: ignore[type-var]
+def _ends(values: Iterable[int | None]) -> tuple[int | None, int | None]:
+    known = [value for value in values if value is not None]
+    return min(known, default=None), max(known, default=None)
 
 
 def make_batch(decoded: Decoded, evidence_id: int, log: str | None) -> Batch:
     """Rows and account of what was decoded."""
-    rows = [event_row(record, evidence_id, log) for record in decoded.records]
-    recovered = sum(_column(rows, "recovered"))
-    live = [row for row in rows if not row[_RECOVERED]] if recovered else rows
-    counted = live or rows
-    times, numbers = _ends(_column(live, "generated_filetime")), _ends(_column(live, "record_number"))
-    return Batch(
-        rows,
-        decoded.problems,
-        len(live),
-        _count(_column(counted, "node")),
-        _count(_column(counted, "log")),
-        Span(*times, *numbers),
-    )
+    count = len(decoded.records)
+    if not count:
+        return Batch(Prepared([], [], [], 0), decoded.problems, 0, Counter(), Counter(), NO_SPAN)
+    columns = list(zip(*[event_row(record, evidence_id, log) for record in decoded.records], strict=True))
+    named: dict[str, Sequence[Any]] = dict(zip(EVENT_COLUMNS, columns, strict=True))
+    recovered = named["recovered"]
+    live = count - sum(recovered)
+    times, numbers = named["generated_filetime"], named["record_number"]
+    nodes, logs = named["node"], named["log"]
+    if 0 < live < count:
+        keep = [not found for found in recovered]
+        times, numbers, nodes, logs = (list(compress(column, keep)) for column in (times, numbers, nodes, logs))
+    span = Span(*_ends(times), *_ends(numbers)) if live else NO_SPAN
+    return Batch(prepare(EVENT_COLUMNS, columns, count), decoded.problems, live, _count(nodes), _count(logs), span)
 
 
 def decode_blocks(blocks: Sequence[Block], evidence_id: int, log: str | None) -> Batch:
@@ -223,5 +225,4 @@ def decode_blocks(blocks: Sequence[Block], evidence_id: int, log: str | None) ->
     return make_batch(Decoded(records, problems), evidence_id, log)
 
 
-_RECOVERED = EVENT_COLUMNS.index("recovered")
 assert len(EVENT_COLUMNS) == 32  # noqa: S101  # the tuple above and the schema are one thing in two places
