@@ -6,11 +6,16 @@ Pure functions over paths and counts: the answer depends on what is in the case,
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+
+# Folders that are looked at: evidence lies some ten deep, and a member's name can have two thousand slashes.
+_DEPTH = 32
 
 
 class NodeBasis(StrEnum):
@@ -85,48 +90,77 @@ def assign_nodes(pieces: Iterable[Piece], known: Iterable[str]) -> dict[int, Ass
     return assigned
 
 
+@dataclass(slots=True)
+class _Folder:
+    """What lies below a folder.
+
+    Attributes:
+        folders: those directly in it, by name.
+        files: names of all files below it, in upper case.
+        logs: by node the places of its logs: the folder on the way to it (None: directly here), and whether a folder
+            further on that way is called after the node.
+    """
+
+    folders: dict[str, _Folder] = field(default_factory=dict)
+    files: set[str] = field(default_factory=set)
+    logs: dict[str, set[tuple[str | None, bool]]] = field(default_factory=dict)
+
+
 class _Folders:
-    """What lies below each folder: nodes that events prove, where, and the names of files."""
+    """The folders of all pieces: nodes that events prove, where, and the names of files."""
 
     def __init__(self, pieces: Iterable[Piece]) -> None:
-        self._nodes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-        self._files: dict[str, set[str]] = defaultdict(set)
+        self._top = _Folder()
+        self._apart_known: dict[tuple[int, str, str | None], bool] = {}
         for piece in pieces:
-            parts = piece.path.split("/")
-            for depth in range(1, len(parts)):
-                folder = "/".join(parts[:depth])
-                self._files[folder].add(parts[-1].upper())
-                if piece.node is not None:
-                    self._nodes[folder][piece.node].add(piece.path)
+            self._add(_folders_of(piece.path), piece.path.rsplit("/", 1)[-1].upper(), piece.node)
+
+    def _add(self, folders: list[str], name: str, node: str | None) -> None:
+        place = self._top
+        for depth, part in enumerate(folders):
+            place = place.folders.setdefault(part, _Folder())
+            place.files.add(name)
+            if node is not None:
+                further = folders[depth + 1 :]
+                named = node in (after.upper() for after in further)
+                place.logs.setdefault(node, set()).add((further[0] if further else None, named))
 
     def node_beside(self, path: str) -> str | None:
         """The one node whose logs lie in the smallest folder around `path` that is not above the node folders."""
-        parts = path.split("/")
-        for depth in range(len(parts) - 1, 0, -1):
-            folder = "/".join(parts[:depth])
-            nodes = self._nodes.get(folder)
-            if not nodes:
+        folders = _folders_of(path)
+        around = [self._top]
+        for part in folders:
+            around.append(around[-1].folders[part])
+        for depth in range(len(folders), 0, -1):
+            place = around[depth]
+            if not place.logs:
                 continue
-            if len(nodes) > 1:
+            if len(place.logs) > 1:
                 return None
-            node, logs = next(iter(nodes.items()))
-            if any(self._apart(folder, path, log, node) for log in logs):
-                return None
-            return node
+            node = next(iter(place.logs))
+            return None if self._apart(place, folders[depth] if depth < len(folders) else None, node) else node
         return None
 
-    def _apart(self, folder: str, path: str, log: str, node: str) -> bool:
-        """Whether `log` lies in a node folder of its own below `folder`, so that it says nothing of `path`.
+    def _apart(self, place: _Folder, branch: str | None, node: str) -> bool:
+        """Whether a log of `node` lies in a node folder of its own below `place`, so that it says nothing of `branch`.
 
         It does when a folder on its way is called after its node, or when both branches hold files of the same names,
         as the folders of two nodes do and the parts of one node's folder do not.
         """
-        ours, theirs = (p[len(folder) + 1 :].split("/") for p in (path, log))
-        if len(theirs) < 2 or ours[0] == theirs[0]:
-            return False
-        if node in (part.upper() for part in theirs[:-1]):
-            return True
-        if len(ours) < 2:
-            return False
-        branches = [self._files[f"{folder}/{branch[0]}"] for branch in (ours, theirs)]
-        return not branches[0].isdisjoint(branches[1])
+        key = (id(place), node, branch)
+        known = self._apart_known.get(key)
+        if known is None:
+            known = self._apart_known[key] = any(
+                named or (branch is not None and not self._files_differ(place, branch, way))
+                for way, named in place.logs[node]
+                if way is not None and way != branch
+            )
+        return known
+
+    @staticmethod
+    def _files_differ(place: _Folder, branch: str, way: str) -> bool:
+        return place.folders[branch].files.isdisjoint(place.folders[way].files)
+
+
+def _folders_of(path: str) -> list[str]:
+    return path.split("/")[:-1][:_DEPTH]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Row = tuple[object, ...]
 _Key = TypeVar("_Key")
-_Text = TypeVar("_Text", str, str | None)
+_Text = TypeVar("_Text", bound=str | None)
 _U64 = (1 << 64) - 1
 _SQL_INT_MAX = (1 << 63) - 1
 _MANY = 10_000  # entries of a memory before it is emptied: a log may hold a new value in every record
