@@ -211,6 +211,36 @@ class TestHeadersThatLie:
         assert numbers(decoded) == [1, 2, 3, 4]
         assert numbers(decoded, recovered=True) == list(range(5, 13))
 
+    def test_zeros_between_live_chunks_are_lost_records(self) -> None:
+        """Where zeros stand before a live chunk that the header does not count, a chunk is lost there."""
+        data = log(flags=FLAG_DIRTY, counted_chunks=1)
+        decoded = read(put(data, HEADER + CHUNK, bytes(CHUNK)))
+        assert numbers(decoded) == [1, 2, 3, 4, 9, 10, 11, 12]
+        assert [(p.kind, p.offset, p.length) for p in decoded.problems if p.kind not in HARMLESS] == [
+            (ProblemKind.LOST_RANGE, HEADER + CHUNK, CHUNK)
+        ]
+
+    def test_slack_of_a_log_in_use_does_not_continue_it(self) -> None:
+        """Old records right behind the last one of a dirty log are recovered ones when their numbers do not go on."""
+        stream = io.BytesIO()
+        writer = EvtxWriter(stream, maximum_chunks=1)
+        for number in range(1, 9):
+            writer.add(event(number, "same"))
+        writer.end_chunk()
+        writer.add(event(9, "same"))
+        writer.close(flags=FLAG_DIRTY)
+        decoded = read(stream.getvalue())
+        assert numbers(decoded) == [9]
+        assert numbers(decoded, recovered=True) == list(range(2, 9))
+
+    @pytest.mark.parametrize("span", [(500, 1), (0, 1 << 63), (0, 0xFFFFFFFFFFFFFFFF)])
+    def test_a_range_of_numbers_that_no_chunk_has(self, span: tuple[int, int]) -> None:
+        """Where the chunk's own range of numbers makes no sense, records behind a break stay live."""
+        data = log(chunks=1, each=6)
+        start, end = spans(data)[2]
+        data = put(put(data, HEADER + 24, struct.pack("<QQ", *span)), start, bytes(end - start))
+        assert numbers(read(sealed(data))) == [1, 2, 4, 5, 6]
+
     def test_old_chunks_behind_a_log_in_use_are_recovered(self) -> None:
         """In a dirty log, a chunk whose identifiers do not go on is of an earlier time."""
         new, old = log(chunks=2), log(chunks=1, each=3)
@@ -383,6 +413,15 @@ class TestMovedBytes:
         decoded = read(with_texts("a", text * 50, "c"))
         assert numbers(decoded) == [1, 2, 3]
         assert decoded.problems == []
+
+    def test_a_signature_in_a_broken_event_is_no_chunk(self) -> None:
+        """A chunk's signature with any bytes behind it cuts nothing, even where neither checksum nor size holds."""
+        text = b"ElfChnk\0".decode("utf-16-le")
+        data = with_texts("a", text * 400, "c")
+        start, _ = spans(data)[1]
+        decoded = read(put(data, start + 4, struct.pack("<I", 77)))
+        assert numbers(decoded) == [1, 2, 3]
+        assert set(kinds(decoded)) == {ProblemKind.BAD_CHECKSUM, ProblemKind.BAD_RECORD}
 
     def test_records_inside_an_event_are_none(self) -> None:
         """A whole record inside an event's text is text, as long as the event around it is whole."""

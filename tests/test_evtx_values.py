@@ -9,6 +9,7 @@ import tracemalloc
 import uuid
 import zlib
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,7 @@ from parsers.evtx import chunk as chunk_module
 from parsers.evtx import templates
 from parsers.evtx.binxml import BinXmlError, Element, Names, Sub, TreeParser
 from parsers.evtx.reader import EvtxReader
+from parsers.evtx.records import RecordDecoder
 from parsers.evtx.structs import ValueType
 from parsers.evtx.templates import TemplateStore
 from parsers.evtx.values import (
@@ -528,6 +530,14 @@ class TestTwoWays:
         assert [record.strings for record in decoded.records] == [[f"string {n}"] for n in range(40)]
         assert read(data) == decoded
 
+    def test_what_is_compiled_is_not_interpreted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Once every shape of a log has been compiled, none of its records goes to the interpreter."""
+        data = log_of(*(classic((f"string {n}",)) for n in range(60)))
+        expected = read(data, 0)
+        assert read(data, 0) == expected
+        monkeypatch.setattr(RecordDecoder, "decode", None)
+        assert read(data, 0) == expected
+
     def test_four_byte_pointers(self) -> None:
         """Pointers of 32-bit providers are read by the interpreter in the middle of compiled ones."""
         data = log_of(*(named(("P", v.size(n, wide=n % 2 == 0))) for n in range(30)))
@@ -654,6 +664,40 @@ class TestTemplates:
         assert len(chunk_module._STORE._templates) == 1
         assert log
 
+    def test_a_definition_whose_names_lie_elsewhere(self) -> None:
+        """The bytes of a known definition whose pointers lead elsewhere are not taken for it."""
+        logs = []
+        for moved in (0, 2):
+            records = bytearray(records_of(instance(ChunkNames(), data_of(Slot(0, 1)), [v.string("a")])))
+            at = records.find("Provider".encode("utf-16-le")) - 12
+            pointer = int.from_bytes(records[at : at + 4], "little")
+            assert pointer == CHUNK_HEADER + at + 4
+            records[at : at + 4] = struct.pack("<I", pointer + moved)
+            logs.append(bytes(records))
+        good, bad = read(file_of(*logs)).records
+        assert (good.source, bad.source) == ("P", None)
+
+    def test_an_event_inside_an_event(self) -> None:
+        """A whole event where a payload should be is read the same both ways."""
+        names = ChunkNames()
+        outer, whole = Template(system(Slot(0, 0x21))), data_of(Slot(0, 1))
+
+        def body(at: int) -> bytes:
+            head = names.refer(outer, at)
+            inner = names.refer(whole, at + len(head) + 8) + values_of([v.string("inside")])
+            return head + values_of([v.Value(0x21, inner)])
+
+        decoded = agreed(chunk_of(body, *[body] * 3, *[instance(names, whole, [v.string("alone")])] * 3))
+        assert [r.strings for r in decoded.records] == [["inside"]] * 4 + [["alone"]] * 3
+
+    def test_a_damaged_number_is_none(self) -> None:
+        """A number of the wrong size is no number, and not the hexadecimal text of its bytes read as one."""
+        root = Built("Event", content=(Built("System", content=(Built("EventID", content=(Slot(0, T.UINT16),)),)),))
+        body = instance(ChunkNames(), Template(root), [v.Value(T.UINT16, b"\x05")])
+        decoded = read(chunk_of(body))
+        assert decoded.records[0].event_id is None
+        assert [p.kind for p in decoded.problems] == [ProblemKind.BAD_RECORD]
+
     @pytest.mark.parametrize("depth", [10, 60, 70, 100])
     def test_elements_deeper_than_the_limit(self, depth: int) -> None:
         """Elements nested up to the limit are read; deeper ones make a damaged record and no exception."""
@@ -677,7 +721,7 @@ class TestTemplates:
         outer = Template(system(Slot(0, 0x21)))
         leaf = Template(Built("UserData", content=(Built("E", content=(Built("D", content=(Slot(0, 1),)),)),)))
 
-        def body(at: int) -> bytes:
+        def body(at: int, depth: int = depth) -> bytes:
             # Every level but the innermost refers to the same two templates and is a value of the one around it.
             layers = [outer, *[wrapper] * (depth - 2), leaf]
             heads = []
@@ -690,10 +734,12 @@ class TestTemplates:
                 inner = heads.pop() + values_of([v.Value(0x21, inner)])
             return inner
 
-        ways = both_ways(chunk_of(body, *[body] * 3))
+        # Shallow ones first, so that every template has been met and is compiled.
+        ways = both_ways(chunk_of(partial(body, depth=2), partial(body, depth=3), body, body, body))
         assert ways.compiled == ways.interpreted
-        assert ways.functions
-        for record in ways.compiled.records:
+        assert ways.functions >= 3
+        assert [record.strings for record in ways.compiled.records[:2]] == [["deep"]] * 2
+        for record in ways.compiled.records[2:]:
             assert record.source == "P"
             assert record.strings == (["deep"] if depth <= 16 else [])
         assert bool(ways.compiled.problems) == (depth > 16)
@@ -962,7 +1008,7 @@ class TestHostile:
         assert len(read(data).records) == 901
         assert seconds(data) < 3
 
-    def test_one_broken_definition_for_all(self) -> None:
+    def test_one_broken_definition_for_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A definition that cannot be read is tried once, however many records name it."""
         names = ChunkNames()
         template = data_of(*[Slot(0, 1)] * 900, "x" * 12_000)
@@ -972,7 +1018,11 @@ class TestHostile:
         body[at - CHUNK_HEADER - 24 + 24 + 900 : at - CHUNK_HEADER - 24 + 24 + 904] = b"\x1f" * 4
         back = lambda _: b"\x0c\1" + template.guid[:4] + struct.pack("<II", at, 0)  # noqa: E731
         data = chunk_of(lambda _: bytes(body), *[back] * 700)
+        loads = []
+        load = TemplateStore.load
+        monkeypatch.setattr(TemplateStore, "load", lambda *given: (loads.append(1), load(*given))[1])
         decoded = read(data)
+        assert len(loads) == 1
         assert len(decoded.problems) == 701
         assert seconds(data) < 2
 
@@ -991,6 +1041,20 @@ class TestHostile:
         decoded = read(data)
         assert [p.kind for p in decoded.problems] == [ProblemKind.BAD_RECORD]
         assert memory(data)[1] < 4 << 20
+
+    def test_long_names_of_many_records(self) -> None:
+        """Long names that overlap, a few in each of many records, are not all kept."""
+
+        def body(at: int, number: int) -> bytes:
+            out = b"\x0f\1\1\0"
+            for n in range(4):
+                out += b"\x01" + bytes(4) + struct.pack("<I", CHUNK_HEADER + 24 + 2 * (4 * number + n)) + b"\x02\x04"
+            return out + b"\0"
+
+        run = lambda _: struct.pack("<H", 15_000) * 20_000  # noqa: E731
+        data = chunk_of(run, *[partial(body, number=n) for n in range(200)])
+        assert len(read(data).records) == 201
+        assert memory(data)[1] < 8 << 20
 
     def test_a_name_of_65535_characters(self) -> None:
         """A name longer than its chunk is damage of its record."""
@@ -1027,6 +1091,19 @@ class TestHostile:
         data = file_of(*chunks)
         assert {tuple(r.strings) for r in read(data).records} == {("!",)}
         assert sum(map(len, chunk_module._STORE._layouts.values())) < 1000
+
+    def test_many_bodies_under_one_guid(self) -> None:
+        """Ever new definitions under one GUID are each read right, and only some are looked through for each other."""
+        names, guid = ChunkNames(), b"G" * 16
+
+        def body(at: int, number: int) -> bytes:
+            names.templates.clear()  # so that each is defined in its place
+            template = guid_as(data_of(f"{number:02d}", Slot(0, 1)), guid)
+            return instance(names, template, [v.string("!")])(at)
+
+        decoded = read(chunk_of(*[partial(body, number=n) for n in range(60)]))
+        assert [r.strings for r in decoded.records] == [[f"{n:02d}!"] for n in range(60)]
+        assert max(map(len, chunk_module._STORE._layouts.values())) <= templates.MAX_LAYOUTS
 
     def test_new_shapes_for_one_template(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ever new combinations of types are not each remembered."""
