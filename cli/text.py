@@ -51,6 +51,8 @@ def printable_json(document: str) -> str:
     So a lone surrogate can be written in UTF-8, and a document shown on a terminal cannot act on it. The structure of
     JSON itself is ASCII, so that only characters inside strings can match.
     """
+    if document.isprintable():  # as almost every row is
+        return document
     return _UNPRINTABLE.sub(_escaped_json, document)
 
 

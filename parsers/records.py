@@ -80,6 +80,11 @@ class Decoded(NamedTuple):
 class Block(Protocol):
     """A stretch of a log that can be decoded by itself, in any process: picklable, no open files."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the log that the block holds."""
+        ...
+
     def decode(self) -> Decoded:
         """Return the block's records and its damage, in the order of their offsets. Never raises for damage."""
         ...

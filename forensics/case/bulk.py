@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ class Prepared(NamedTuple):
     Attributes:
         names: columns of the table; one that is null in every row is left out.
         marks: what stands for each in VALUES: a parameter, or the number that it is in every row.
-        values: for each parameter the values of all rows.
-        count: of the rows.
+        values: for each parameter the values of all rows, in order.
+        length: number of the rows.
     """
 
     names: list[str]
     marks: list[str]
-    values: list[Sequence[Any]]
-    count: int
+    values: list[Iterable[Any]]
+    length: int
 
 
 def prepare(names: Sequence[str], columns: Sequence[Sequence[Any]], count: int) -> Prepared:
@@ -42,6 +42,9 @@ def prepare(names: Sequence[str], columns: Sequence[Sequence[Any]], count: int) 
             # One number throughout (the evidence's id, a flag) is written once instead of bound for every row.
             # Never done with text: what evidence says is bound.
             ready.marks.append(str(first))
+        elif type(first) is str and first == column[-1] and column.count(first) == count:
+            ready.marks.append("?")
+            ready.values.append(repeat(first, count))  # sent to the writing process as one
         elif None not in column:
             ready.marks.append("?")
             ready.values.append(column)
@@ -60,11 +63,11 @@ def insert_prepared(connection: sqlite3.Connection, table: str, ready: Prepared)
     Raises:
         sqlite3.Error: what the database says.
     """
-    if not ready.count:
+    if not ready.length:
         return 0
     sql = f"INSERT INTO {table}({', '.join(ready.names)}) VALUES ({', '.join(ready.marks)})"  # noqa: S608 - our own names
-    connection.executemany(sql, zip(*ready.values, strict=True) if ready.values else [()] * ready.count)
-    return ready.count
+    connection.executemany(sql, zip(*ready.values, strict=True) if ready.values else [()] * ready.length)
+    return ready.length
 
 
 def insert_rows(

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from forensics.errors import FailedError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from parsers.records import Block
 
-GROUP = 16  # blocks that travel together: about 1 MiB
+GROUP = 1 << 20  # bytes of blocks that travel together
 IN_FLIGHT = 2
 # Starting a process costs as much as decoding this many bytes.
 WORTH_PROCESSES = 8 << 20
@@ -39,8 +39,33 @@ def usable_cores() -> int:
         return os.cpu_count() or 1
 
 
+def grouped(blocks: Iterator[Block]) -> Iterator[list[Block]]:
+    """Runs of consecutive blocks of about `GROUP` bytes."""
+    group: list[Block] = []
+    size = 0
+    for block in blocks:
+        group.append(block)
+        size += block.size
+        if size >= GROUP:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Leave reference cycles alone for a while: rows and records have none, and walking millions of them takes long."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 def _start() -> None:
-    # Rows and records hold no cycles, and the collector would walk millions of them for nothing.
     gc.disable()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -79,13 +104,13 @@ class Decoders:
             FailedError: a decoding process was killed (out of memory, by hand).
         """
         if self._jobs < 2 or size < WORTH_PROCESSES:
-            while group := list(islice(blocks, GROUP)):
+            for group in grouped(blocks):
                 yield decode_blocks(group, evidence_id, log)
             return
         pool = self._started()
         waiting: deque[Future[Batch]] = deque()
         try:
-            while group := list(islice(blocks, GROUP)):
+            for group in grouped(blocks):
                 waiting.append(pool.submit(decode_blocks, group, evidence_id, log))
                 if len(waiting) > self._jobs * IN_FLIGHT:
                     yield waiting.popleft().result()

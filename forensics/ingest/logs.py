@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
-from forensics.ingest.crosscheck import CrossCheck
 from forensics.ingest.nodes import most_frequent
 from forensics.ingest.rows import NO_SPAN, Span
 from parsers.evt.reader import EvtReader, NotEvtError
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from forensics.case.store import Case
+    from forensics.ingest.crosscheck import CrossCheck
     from forensics.ingest.decoders import Decoders
     from forensics.ingest.rows import Batch
     from forensics.profile import Profile
@@ -113,11 +113,11 @@ def read_log(
         case.add_prepared_events(batch.rows)
         case.index_events()
         account.live += batch.live
-        account.recovered += batch.rows.count - batch.live
+        account.recovered += batch.rows.length - batch.live
         account.span = account.span.union(batch.span)
         account.count(batch)
         account.note(batch.problems)
-        on_events(batch.rows.count)
+        on_events(batch.rows.length)
     account.note(reader.problems)
     if account.not_kept:
         detail = f"{account.not_kept} more problems of this log are not listed"
@@ -127,6 +127,9 @@ def read_log(
 
 def check_log(stream: BinaryIO) -> CrossCheck:
     """Read an .evtx with both readers, in this process."""
+    # The second reader brings an XML and a network library; only who asks for it waits for them.
+    from forensics.ingest.crosscheck import CrossCheck  # noqa: PLC0415
+
     check = CrossCheck()
     for chunk in EvtxReader(stream).blocks():
         check.chunk(chunk, chunk.decode().records)

@@ -16,7 +16,7 @@ from forensics.case import audit
 from forensics.case.rows import NewFileVersion
 from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDamageError, UsageError
 from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary, Progress, harmful
-from forensics.ingest.decoders import Decoders
+from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
 from forensics.ingest.finish import finish
 from forensics.ingest.logs import NotALogError, check_log, read_log
@@ -74,7 +74,7 @@ def ingest(
     check_paths(case.path, paths)
     if options.node is not None and not options.node.strip():
         raise UsageError("--node needs a name")
-    with Decoders(options.jobs) as decoders:
+    with Decoders(options.jobs) as decoders, without_collector():
         return _Ingest(case, options, decoders, on_progress).run(paths)
 
 

@@ -106,6 +106,11 @@ class EvtBlock:
     recovered: bool = False
     maimed: bool = False
 
+    @property
+    def size(self) -> int:
+        """Bytes of the block's records."""
+        return len(self.raw)
+
     def decode(self) -> Decoded:
         """Return the records in the order of their offsets, and a BAD_VALUE for each with values that cannot be.
 

@@ -83,6 +83,11 @@ class EvtxChunk:
     flags: FileFlag = _NO_FLAGS
     compile_after: int = COMPILE_AFTER
 
+    @property
+    def size(self) -> int:
+        """Bytes of the chunk."""
+        return len(self.data)
+
     def decode(self) -> Decoded:
         """Every record of the chunk in the order of the bytes, and the chunk's damage."""
         return _ChunkDecoder(self).decode()
