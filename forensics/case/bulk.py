@@ -10,11 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _CHUNK = 500
-# Python's sqlite3 looks for an adapter for every None that it binds, which takes longer than storing the value: in rows
-# of 32 columns, half of them null, two thirds of the whole time. So a column that is null throughout a chunk is left
-# out of the statement, and in the others an integer that no stored value can have stands for null.
-_NULL: Final = -(1 << 63)
-_NULLABLE: Final = f"nullif(?, {_NULL})"
+# What is bound for null: SQLite stores a NaN as null (https://sqlite.org/c3ref/bind_blob.html). Python's sqlite3 binds
+# a float as it is, while for every None it looks for an adapter, which takes longer than storing the value.
+_NULL: Final = float("nan")
 
 
 class Prepared(NamedTuple):
@@ -33,27 +31,27 @@ class Prepared(NamedTuple):
     length: int
 
 
-def prepare(names: Sequence[str], columns: Sequence[Sequence[Any]], count: int) -> Prepared:
-    """Prepare `count` rows that are given as columns, each called as in `names`."""
-    ready = Prepared([], [], [], count)
+def prepare(names: Sequence[str], columns: Sequence[Sequence[Any]], length: int) -> Prepared:
+    """Prepare `length` rows that are given as columns, each called as in `names`."""
+    ready = Prepared([], [], [], length)
     for name, column in zip(names, columns, strict=True):
         first = column[0]
-        if type(first) is int and first == column[-1] and column.count(first) == count:
-            # One number throughout (the evidence's id, a flag) is written once instead of bound for every row.
-            # Never done with text: what evidence says is bound.
-            ready.marks.append(str(first))
-        elif type(first) is str and first == column[-1] and column.count(first) == count:
-            ready.marks.append("?")
-            ready.values.append(repeat(first, count))  # sent to the writing process as one
-        elif None not in column:
-            ready.marks.append("?")
-            ready.values.append(column)
-        elif column.count(None) < count:
-            ready.marks.append(_NULLABLE)
-            ready.values.append([_NULL if value is None else value for value in column])
-        else:
-            continue
+        values: Iterable[Any] = column
+        if first == column[-1] and column.count(first) == length:
+            if first is None:
+                continue
+            if type(first) is int:
+                # One number throughout (the evidence's id, a flag) is written once instead of bound for every row.
+                # Never done with text: what evidence says is bound.
+                ready.names.append(name)
+                ready.marks.append(str(first))
+                continue
+            values = repeat(first, length)  # sent to the writing process as one
+        elif None in column:
+            values = [_NULL if value is None else value for value in column]
         ready.names.append(name)
+        ready.marks.append("?")
+        ready.values.append(values)
     return ready
 
 
@@ -75,8 +73,7 @@ def insert_rows(
 ) -> int:
     """Insert `rows`, each with a value for every one of `columns` in their order, and return how many there were.
 
-    Holds 500 rows at a time. Ids rise in the order of the rows. The integer -2^63 cannot be stored (it becomes NULL):
-    `values.sql_int` never gives it.
+    Holds 500 rows at a time. Ids rise in the order of the rows.
 
     Raises:
         sqlite3.Error: what the database says.
