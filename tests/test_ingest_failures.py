@@ -351,6 +351,19 @@ def test_a_second_reader_that_disagrees_is_reported(place: Path, monkeypatch: py
     assert "record 2: event_id is 1 here and 999 in python-evtx" in summary.issues[0].reason
 
 
+def test_disagreements_are_bounded(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two readers differ in every record, so many differences are kept, and the rest is counted and stated."""
+    monkeypatch.setattr(crosscheck, "MAX_PROBLEMS", 2)
+    opinion = crosscheck.second_opinion
+    monkeypatch.setattr(crosscheck, "second_opinion", lambda chunk: (o._replace(event_id=999) for o in opinion(chunk)))
+    read(place, cross_check=True)
+    with Case.open(place.parent / "case.db") as case:
+        assert list(case.rows("SELECT detail FROM problems WHERE kind = 'cross_check' AND offset = 0")) == [
+            ("disagreements that are not listed: 1",)
+        ]
+        assert case.counts().problems == 3
+
+
 def test_a_full_disk_is_a_plain_failure_and_leaves_a_case(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the case cannot grow the ingest fails in one line with exit code 1, and the case opens and verifies."""
     (place / "large.evtx").write_bytes(evtx_log(3_000))

@@ -62,6 +62,13 @@ class CrossCheck:
             for difference in differences(mine, opinion):
                 self._report(mine.offset, f"record {mine.record_number}: {difference}")
 
+    def all_problems(self) -> list[Problem]:
+        """The problems, and where some were not kept, how many."""
+        if not self.not_kept:
+            return self.problems
+        detail = f"disagreements that are not listed: {self.not_kept}"
+        return [*self.problems, Problem(ProblemKind.CROSS_CHECK, 0, 0, detail)]
+
     def _report(self, offset: int, detail: str) -> None:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(ProblemKind.CROSS_CHECK, offset, 0, detail))

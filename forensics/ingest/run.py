@@ -247,7 +247,7 @@ class _Ingest:
         if self._options.cross_check and guess.kind is Kind.EVTX:
             with print_.open(source) as stream:
                 check = check_log(stream)
-            problems += check.problems
+            problems += check.all_problems()
             account.facts |= {"cross_checked": check.compared, "cross_check_unread": check.unread}
         self._summary.recovered += account.recovered
         columns = account.columns()
