@@ -10,7 +10,7 @@ import struct
 from typing import NamedTuple
 
 from parsers.evtx.structs import ARRAY, MORE_DATA, NAME_HEADER, Token, ValueType
-from parsers.evtx.values import BadValueError, natural, value_text
+from parsers.evtx.values import BadValueError, decode_utf16, natural, value_text
 
 MAX_DEPTH = 64  # real events stay below 10
 MAX_NAMES = 65536  # characters of all names that one tree refers to; a chunk holds half as many without overlapping
@@ -59,18 +59,18 @@ class NameReference(NamedTuple):
 
 
 class Names:
-    """The names of one chunk, each read once from its offset."""
+    """The names of one chunk, each read once from its offset; `known` holds those read so far."""
 
-    __slots__ = ("_characters", "_chunk", "_known")
+    __slots__ = ("_characters", "_chunk", "known")
 
     def __init__(self, chunk: bytes) -> None:
         self._chunk = chunk
-        self._known: dict[int, str] = {}
+        self.known: dict[int, str] = {}
         self._characters = 0
 
     def at(self, offset: int) -> str:
         """The name stored at `offset` of the chunk; BinXmlError when it cannot be one."""
-        name = self._known.get(offset)
+        name = self.known.get(offset)
         if name is None:
             chunk = self._chunk
             if offset < 0 or offset + 8 > len(chunk):
@@ -81,9 +81,9 @@ class Names:
                 raise BinXmlError(f"a name of {count} characters at {offset}")
             self._characters += count
             if self._characters > MAX_NAMES_KEPT:  # overlapping names: a hostile chunk holds thousands of long ones
-                self._known.clear()
+                self.known.clear()
                 self._characters = count
-            name = self._known[offset] = raw.decode("utf-16-le", "surrogatepass")
+            name = self.known[offset] = decode_utf16(raw)
         return name
 
 

@@ -97,7 +97,8 @@ class _Writer:
             "value_text": value_text,
             "none": NO_PAYLOAD,
             **{name: getattr(values, name) for name in (
-                "ansi_text", "array_texts", "filetime_text", "guid_text", "real_text", "sid_value", "systemtime_text")},
+                "ansi_text", "array_texts", "filetime_text", "guid_text", "real_text", "sid_value",
+                "string_list", "systemtime_text")},
         }  # fmt: skip
         self._shared = {
             parts[0].slot
@@ -188,7 +189,9 @@ class _Writer:
         return [*lines, f"o += {size}"]
 
     def _read_variable(self, slot: int, kind: int) -> None:
-        if kind & ARRAY:
+        if kind == ValueType.STRING | ARRAY:
+            read = "string_list(c[o:o + s])"
+        elif kind & ARRAY:
             read = f"array_texts(c[o:o + s], {kind & ~ARRAY})"
         elif kind == ValueType.STRING and slot in self._shared:
             read = "shared_text(c[o:o + s])"

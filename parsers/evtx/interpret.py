@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from parsers.evtx.plans import INT_FIELDS, WIDE_FIELDS, Parts, Plan
 from parsers.evtx.structs import ARRAY, CHUNK_SIZE, ValueType
-from parsers.evtx.values import BadValueError, Natural, array_texts, as_filetime, as_int, natural, value_text
+from parsers.evtx.values import (
+    BadValueError,
+    Natural,
+    array_texts,
+    as_filetime,
+    as_int,
+    decode_utf16,
+    natural,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +166,7 @@ class Interpreter:
         """What is left of a value whose end is missing: text up to the cut, of everything else nothing."""
         raw = raw[: len(raw) & ~1]
         if kind == ValueType.STRING:
-            return raw.decode("utf-16-le", "surrogatepass")
+            return decode_utf16(raw)
         if kind == ValueType.STRING | ARRAY:
             return array_texts(raw, ValueType.STRING)
         return None

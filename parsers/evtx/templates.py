@@ -94,11 +94,12 @@ class _Layout:
         fields = self._fields(chunk, body)
         if fields[0::2] != self._expected:
             return False
+        known = names.known
         for pointer, (inline, name) in zip(fields[1::2], self._pointers, strict=True):
             if inline >= 0:
                 if pointer != body + inline:
                     return False
-            elif names.at(pointer) != name:
+            elif known.get(pointer) != name and names.at(pointer) != name:
                 return False
         return True
 
