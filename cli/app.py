@@ -15,6 +15,7 @@ from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.profile import profile_app
 from cli.voice import voice
+from forensics import __version__
 
 app = typer.Typer(
     name="ccrf",
@@ -30,9 +31,7 @@ app = typer.Typer(
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  (typer calls it)
     if asked:
-        from importlib.metadata import version  # noqa: PLC0415  (40 ms that no other command needs)
-
-        typer.echo(f"ccrf {version('ccr-forensics')}")
+        typer.echo(f"ccrf {__version__}")
         raise typer.Exit
 
 

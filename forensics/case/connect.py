@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BUSY_SECONDS: Final = 10.0
 # Pages of the writer's cache: indexes grow by random access.
-_CACHE_KIB: Final = 32_768
+_CACHE_KIB: Final = 16_384
 _MAGIC: Final = b"SQLite format 3\x00"
 
 # Primary result codes, https://sqlite.org/rescode.html

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from parsers.records import Block
 
-GROUP = 1 << 20  # bytes of blocks that travel together
+GROUP = 512 << 10  # bytes of blocks that travel together
 IN_FLIGHT = 2
 # Starting a process costs as much as decoding this many bytes.
 WORTH_PROCESSES = 8 << 20

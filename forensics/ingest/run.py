@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics import __version__
 from forensics.case import audit
 from forensics.case.rows import NewFileVersion
 from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDamageError, UsageError
@@ -137,7 +137,7 @@ class _Ingest:
                 self._case.set_setting(PROFILE_SETTING, options.profile.read_text("utf-8"))
             detail = {
                 "paths": names,
-                "version": version("ccr-forensics"),
+                "version": __version__,
                 "node": self._register.node,
                 "source_tz": str(options.source_tz),
                 "strict": options.strict,
@@ -160,7 +160,7 @@ class _Ingest:
                 stopped = self._take(item)
                 sources += 1
             if files := self._register.taken_files():
-                audit.append(self._case, "ingest", {"files": files, "version": version("ccr-forensics")})
+                audit.append(self._case, "ingest", {"files": files, "version": __version__})
         if stopped is not None:
             raise stopped
         return more

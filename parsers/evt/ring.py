@@ -12,7 +12,7 @@ from parsers.evt.structs import FIXED_RECORD_SIZE, PADDING, SIGNATURE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK_SIZE = 1 << 20
+BLOCK_SIZE = 256 << 10
 # The format bounds a record only by the file. No record of this size is known; it bounds what one record can take.
 MAX_RECORD_SIZE = (1 << 24) - 1
 MIN_RECORD_SIZE = FIXED_RECORD_SIZE + 4
