@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 CCRF = Path(sysconfig.get_path("scripts")) / "ccrf"
 PLAIN = {"evtx": HERE / "plain_evtx.py", "evt": HERE / "plain_evt.py"}
 PEERS = {"evtx": "evtx (Rust) + orjson + sqlite3", "evt": "libevt + orjson + sqlite3"}
-SECTIONS = ("evtx", "evt", "python-evtx", "search", "memory")
+SECTIONS = ("evtx", "evtx-all", "evt", "python-evtx", "search", "memory")
 _MIB = 1 << 20
 
 SEARCHES: dict[str, tuple[str, ...]] = {
@@ -73,18 +73,18 @@ class Bench:
         _fresh(self.case)
         return measure.run([CCRF, "ingest", self.case, log, "-q", *self.jobs], proportional=proportional)
 
-    def script(self, kind: str, log: Path) -> Usage:
+    def script(self, kind: str, log: Path, options: Sequence[str] = ()) -> Usage:
         """The plain script into a fresh database, in a fresh process."""
         _fresh(self.plain)
-        return measure.run([sys.executable, PLAIN[kind], log, self.plain])
+        return measure.run([sys.executable, PLAIN[kind], log, self.plain, *options])
 
-    def compare(self, kind: str) -> None:
-        """Ours and the plain script in turns; the rows must be equal."""
+    def compare(self, kind: str, *options: str) -> None:
+        """Ours and the plain script with its `options` in turns; the rows must be equal."""
         log = self.log(kind)
         self.ingest(log)  # the first of each warms the page cache and writes the bytecode
-        self.script(kind, log)
+        self.script(kind, log, options)
         count = equal_rows(self.case, self.plain)
-        pairs = [(self.ingest(log), self.script(kind, log)) for _ in range(self.runs)]
+        pairs = [(self.ingest(log), self.script(kind, log, options)) for _ in range(self.runs)]
         ours, theirs = zip(*pairs, strict=True)
         size = log.stat().st_size
         print(
@@ -92,7 +92,10 @@ class Bench:
         )
         print("| | wall s: median | min | max | CPU s: median | records/s | MB/s | peak: largest process | all |")
         print("|---|---|---|---|---|---|---|---|---|")
-        for name, usages in ((f"ccrf ingest {' '.join(self.jobs)}".strip(), ours), (PEERS[kind], theirs)):
+        for name, usages in (
+            (f"ccrf ingest {' '.join(self.jobs)}".strip(), ours),
+            (" ".join([PEERS[kind], *options]), theirs),
+        ):
             print(f"| {name} | {_row(usages, count, size)} |")
         ratio = median(u.wall for u in ours) / median(u.wall for u in theirs)
         paired = [a.wall / b.wall for a, b in pairs]
@@ -205,6 +208,7 @@ def main() -> None:
     bench = Bench(arguments)
     sections: dict[str, Callable[[], None]] = {
         "evtx": lambda: bench.compare("evtx"),
+        "evtx-all": lambda: bench.compare("evtx", "--all-columns"),
         "evt": lambda: bench.compare("evt"),
         "python-evtx": bench.python_evtx,
         "search": bench.search,
