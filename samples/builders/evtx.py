@@ -210,23 +210,23 @@ class _Chunk:
         self.free = CHUNK_HEADER_SIZE
         self.last_at = 0
         self.first = self.last = 0
-        self.first_id = self.last_id = 0
         self.checksum = 0
         self.header_after_first = b""
 
-    def add(self, record: bytes, number: int, identifier: int) -> None:
+    def add(self, record: bytes, number: int) -> None:
         is_first = self.free == CHUNK_HEADER_SIZE
         self.last_at = self.free
         self.buffer[self.free : self.free + len(record)] = record
         self.free += len(record)
         self.checksum = zlib.crc32(record, self.checksum)
-        self.last, self.last_id = number, identifier
+        self.last = number
         if is_first:
-            self.first, self.first_id = number, identifier
+            self.first = number
             self.header_after_first = self.header()
 
     def header(self) -> bytes:
-        fields = (self.first, self.last, self.first_id, self.last_id, 128, self.last_at, self.free, self.checksum)
+        # The range of "identifiers" holds the numbers of the record headers too, as in real merged logs.
+        fields = (self.first, self.last, self.first, self.last, 128, self.last_at, self.free, self.checksum)
         head = _CHUNK_HEADER.pack(b"ElfChnk\0", *fields, bytes(64), 1)
         tables = self.names.tables()
         return head + struct.pack("<I", zlib.crc32(tables, zlib.crc32(head[:120]))) + tables
@@ -291,9 +291,7 @@ class EvtxWriter:
                 raise ValueError("the event does not fit in a chunk")
             self.end_chunk()
         written = event.created if event.written is None else event.written
-        self._chunk.add(
-            self._record(outer, inner, system, substitutions, (record_number, written)), record_number, identifier
-        )
+        self._chunk.add(self._record(outer, inner, system, substitutions, (record_number, written)), record_number)
         self._next_number, self._next_id = record_number + 1, identifier + 1
         return record_number
 
