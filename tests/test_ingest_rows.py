@@ -107,7 +107,7 @@ def test_any_record_is_stored_and_comes_back(case: Case, batch: list[EventRecord
         assert names == (None if record.names is None else list(record.names))
         assert (row["data"] or b"") == record.data
         assert row["recovered"] == record.recovered
-        assert row["keywords"] == (None if record.keywords is None else f"0x{record.keywords:016x}")
+        assert row["keywords"] == (None if record.keywords is None else f"0x{record.keywords:x}")
         assert row["node"] == node_name(record.computer)
         assert text_from_sql(str(row["log"] or "")) == (record.log or "")  # an empty channel names no log
 

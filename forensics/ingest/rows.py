@@ -118,7 +118,7 @@ class _Memo(dict[_Key, _Text]):
 
 _shared: _Memo[str | None, str | None] = _Memo(lambda text: None if text is None else sql_text(text))
 _nodes: _Memo[str | None, str | None] = _Memo(node_name)
-_keywords: _Memo[int | None, str | None] = _Memo(lambda bits: None if bits is None else f"0x{bits & _U64:016x}")
+_keywords: _Memo[int | None, str | None] = _Memo(lambda bits: None if bits is None else f"0x{bits & _U64:x}")
 _names: _Memo[tuple[str | None, ...], str] = _Memo(json_text)
 
 
