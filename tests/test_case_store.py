@@ -248,13 +248,33 @@ def test_an_older_case_with_a_migration_opens(tmp_path: Path, monkeypatch: pytes
     """Migrations run once, in order, in one transaction, when the case is opened for writing."""
     path = tmp_path / "case.db"
     Case.create(path).close()
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 3)
-    monkeypatch.setitem(schema.MIGRATIONS, 1, lambda c: c.execute("CREATE TABLE one(id)"))
-    monkeypatch.setitem(schema.MIGRATIONS, 2, lambda c: c.execute("ALTER TABLE one ADD two"))
+    version = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", version + 2)
+    monkeypatch.setitem(schema.MIGRATIONS, version, lambda c: c.execute("CREATE TABLE one(id)"))
+    monkeypatch.setitem(schema.MIGRATIONS, version + 1, lambda c: c.execute("ALTER TABLE one ADD two"))
     with Case.open(path, write=True) as case:
         assert list(case.rows("SELECT two FROM one")) == []
-        assert list(case.rows("PRAGMA user_version")) == [(3,)]
+        assert list(case.rows("PRAGMA user_version")) == [(version + 2,)]
     Case.open(path).close()
+
+
+def test_a_case_of_version_1_becomes_one_of_today(tmp_path: Path) -> None:
+    """The migration from version 1 gives the tables and columns that a new case has."""
+    path, new = tmp_path / "case.db", tmp_path / "new.db"
+    Case.create(new).close()
+    with Case.create(path) as case:
+        for name in ("role_conflicts", "clock_offsets", "message_texts", "learned_events"):
+            case.connection.execute(f"DROP TABLE {name}")
+        case.connection.execute("ALTER TABLE role_intervals DROP COLUMN contradicted_by")
+        case.connection.execute("PRAGMA user_version = 1")
+    columns = (
+        "SELECT t.name, c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c"
+        " WHERE t.type = 'table' ORDER BY t.name, c.name"
+    )
+    keys = 'SELECT t.name, k."from", k."table" FROM sqlite_master t, pragma_foreign_key_list(t.name) k ORDER BY 1, 2'
+    with Case.open(path, write=True) as migrated, Case.open(new) as fresh:
+        assert list(migrated.rows(columns)) == list(fresh.rows(columns))
+        assert list(migrated.rows(keys)) == list(fresh.rows(keys))
 
 
 def test_reading_changes_nothing(tmp_path: Path) -> None:

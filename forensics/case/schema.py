@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 # "CCRF": `file` and others show it; https://sqlite.org/pragma.html#pragma_application_id
 APPLICATION_ID: Final = 0x43435246
-SCHEMA_VERSION: Final = 1
-# From version n to n + 1; each runs inside one transaction.
-MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {}
+SCHEMA_VERSION: Final = 2
 PAGE_SIZE: Final = 8192
 
 TABLES: Final[dict[str, dict[str, type]]] = {
@@ -51,11 +49,22 @@ TABLES: Final[dict[str, dict[str, type]]] = {
     },
     "role_intervals": {
         "id": int, "cluster_group": str, "node": str, "role": str, "start": str, "end": str, "confidence": str,
-        "evidence": str, "why": str,
+        "evidence": str, "contradicted_by": str, "why": str,
     },
     "role_transitions": {
         "id": int, "cluster_group": str, "from_node": str, "to_node": str, "earliest": str, "time": str, "latest": str,
         "confidence": str, "evidence": str, "contradicted_by": str, "why": str,
+    },
+    "role_conflicts": {
+        "id": int, "cluster_group": str, "start": str, "end": str, "nodes": str, "evidence": str, "why": str,
+    },
+    "clock_offsets": {
+        "id": int, "node": str, "reference": str, "seconds": float, "uncertainty": float, "pairs": int, "since": str,
+        "until": str, "evidence": str, "why": str,
+    },
+    "message_texts": {"id": int, "evidence_id": int, "message_id": int, "language": int, "text": str},
+    "learned_events": {
+        "id": int, "evidence_id": int, "event_source": str, "event_id": int, "catalogue_key": str, "text": str,
     },
     "overwrites": {
         "id": int, "file": str, "node": str, "kind": str, "cause": str, "earliest": str, "latest": str,
@@ -77,6 +86,8 @@ TABLES: Final[dict[str, dict[str, type]]] = {
 _PRIMARY_KEYS = {"contents": "sha256", "settings": "key"}
 _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "problems": [("evidence_id", "evidence", "id")],
+    "message_texts": [("evidence_id", "evidence", "id")],
+    "learned_events": [("evidence_id", "evidence", "id")],
     "events": [("evidence_id", "evidence", "id"), ("duplicate_of", "events", "id")],
     "file_versions": [
         ("evidence_id", "evidence", "id"),
@@ -117,14 +128,8 @@ def create_schema(connection: sqlite3.Connection) -> None:
     """
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     database = sqlite_utils.Database(connection)
-    for name, columns in TABLES.items():
-        database.create_table(
-            name,
-            columns,
-            pk=_PRIMARY_KEYS.get(name, "id"),
-            foreign_keys=_FOREIGN_KEYS.get(name, []),
-            not_null=_NOT_NULL.get(name, set()),
-        )
+    for name in TABLES:
+        _create_table(database, name)
     database.table("evidence").create_index(["path", "sha256"], index_name="evidence_by_identity", unique=True)
     for name, indexes in _SMALL_INDEXES.items():
         for columns_of_index in indexes:
@@ -136,6 +141,30 @@ def create_schema(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO events_fts(events_fts, rank) VALUES ('hashsize', 8388608)")
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _create_table(database: sqlite_utils.Database, name: str) -> None:
+    database.create_table(
+        name,
+        TABLES[name],
+        pk=_PRIMARY_KEYS.get(name, "id"),
+        foreign_keys=_FOREIGN_KEYS.get(name, []),
+        not_null=_NOT_NULL.get(name, set()),
+    )
+
+
+def _to_2(connection: sqlite3.Connection) -> None:
+    """Room for conclusions on roles and clocks, and for message files."""
+    database = sqlite_utils.Database(connection)
+    connection.execute("ALTER TABLE role_intervals ADD COLUMN contradicted_by TEXT")
+    for name in ("role_conflicts", "clock_offsets", "message_texts", "learned_events"):
+        # As `_create_table` does it, without its commit: a migration is one transaction.
+        foreign_keys = [sqlite_utils.db.ForeignKey(name, *key) for key in _FOREIGN_KEYS.get(name, [])]
+        connection.execute(database.create_table_sql(name, TABLES[name], pk="id", foreign_keys=foreign_keys))
+
+
+# From version n to n + 1; each runs inside one transaction.
+MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _to_2}
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> int:

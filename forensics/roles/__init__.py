@@ -1,0 +1,1 @@
+"""Who was active when: the role history of a cluster group, from claims that contradict each other."""
