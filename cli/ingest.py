@@ -66,7 +66,7 @@ def ingest(  # noqa: PLR0913  (one for each option)
         node=node_name(node),
         jobs=jobs,
         profile=profile,
-        source_tz=parse_zone(source_tz, "--source-tz"),
+        source_tz=None if source_tz is None else parse_zone(source_tz, "--source-tz"),
         strict=strict,
         cross_check=cross_check,
     )
@@ -117,6 +117,10 @@ def tell_issues(case: Case, paths: Sequence[Path], summary: IngestSummary) -> bo
     parts += [f"{len(summary.issues):,} not whole"] if summary.issues else []
     recovered = f", {summary.recovered:,} of them recovered" if summary.recovered else ""
     voice.note(f"{', '.join(parts)}; {counted(summary.events, 'event')} added{recovered}")
+    if summary.assumed_tz:
+        first, *more = sorted(summary.assumed_tz)
+        others = f" and {counted(len(more), 'other file')}" if more else ""
+        voice.note(f"{first}{others}: the times there have no zone and were read as UTC; --source-tz names another")
     return summary.whole
 
 

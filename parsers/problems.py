@@ -22,10 +22,11 @@ class ProblemKind(StrEnum):
     UNSUPPORTED = "unsupported"  # recognised, but not a form this program reads (encrypted member, ...)
     MISNAMED = "misnamed"  # the name promises a format that the content is not
     CROSS_CHECK = "cross_check"  # a second reader disagrees
+    ASSUMED = "assumed"  # what was read rests on something that the evidence does not say; all of it was read
 
 
 # What leaves the log as whole as it can be: nothing that it held is missing from the records.
-HARMLESS = frozenset({ProblemKind.STALE_HEADER, ProblemKind.BAD_CHECKSUM, ProblemKind.REMAINS})
+HARMLESS = frozenset({ProblemKind.STALE_HEADER, ProblemKind.BAD_CHECKSUM, ProblemKind.REMAINS, ProblemKind.ASSUMED})
 
 
 @dataclass(frozen=True, slots=True)

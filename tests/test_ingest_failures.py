@@ -18,7 +18,7 @@ from forensics.case import store
 from forensics.case.store import Case
 from forensics.case.verify import verify_case
 from forensics.errors import FailedError, StrictDamageError
-from forensics.ingest import crosscheck, logs, run
+from forensics.ingest import crosscheck, logs, readers, run
 from forensics.ingest.account import IngestOptions, IngestSummary
 from forensics.ingest.run import ingest
 from parsers.containers import folders
@@ -108,7 +108,7 @@ def test_a_file_that_breaks_while_it_is_read_leaves_no_part(place: Path, monkeyp
     """A log whose reading breaks off in the middle is `failed`, and none of its events is kept or counted."""
     (place / "breaking.evtx").write_bytes(evtx_log(1200))
     monkeypatch.setattr("forensics.ingest.decoders.GROUP", 1)
-    reader = logs.EvtxReader
+    reader = readers.EvtxReader
 
     class Breaking(reader):  # type: ignore[misc, valid-type]
         def blocks(self):
@@ -118,7 +118,7 @@ def test_a_file_that_breaks_while_it_is_read_leaves_no_part(place: Path, monkeyp
                 yield block
 
     with monkeypatch.context() as patched:
-        patched.setattr(logs, "EvtxReader", Breaking)
+        patched.setattr(readers, "EvtxReader", Breaking)
         summary = read(place)
     assert (summary.new, summary.events) == (2, 3)
     assert rows(place)["breaking.evtx"] == ("evtx", "failed", "unreadable: Input/output error")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC
 from typing import TYPE_CHECKING
 
 from parsers.problems import HARMLESS, Problem, ProblemKind
@@ -27,6 +26,7 @@ _WORDS = {
     ProblemKind.UNSUPPORTED: "not supported",
     ProblemKind.MISNAMED: "misnamed",
     ProblemKind.CROSS_CHECK: "second reader disagrees",
+    ProblemKind.ASSUMED: "assumed",
 }
 
 
@@ -38,7 +38,7 @@ class IngestOptions:
         node: the node that all of it belongs to, as the analyst says; None: told from the evidence.
         jobs: decoding processes; None: one for each core.
         profile: a profile that extends the shipped one; it stays with the case.
-        source_tz: zone of times that evidence states without one.
+        source_tz: zone of times that evidence states without one; None: not known, so UTC, and it is said.
         strict: stop at the first damage.
         cross_check: read each .evtx again with python-evtx and report where the two disagree.
     """
@@ -46,7 +46,7 @@ class IngestOptions:
     node: str | None = None
     jobs: int | None = None
     profile: Path | None = None
-    source_tz: tzinfo = UTC
+    source_tz: tzinfo | None = None
     strict: bool = False
     cross_check: bool = False
 
@@ -91,6 +91,7 @@ class IngestSummary:
         events: added, recovered ones included.
         recovered: of these, found outside the live records.
         issues: pieces that are not whole, known ones included, by path.
+        assumed_tz: paths of pieces whose times have no zone and were read as UTC because no zone was given.
     """
 
     files: int = 0
@@ -101,6 +102,7 @@ class IngestSummary:
     events: int = 0
     recovered: int = 0
     issues: list[EvidenceIssue] = field(default_factory=list)
+    assumed_tz: list[str] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:

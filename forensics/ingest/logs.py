@@ -8,10 +8,9 @@ from itertools import chain
 from typing import TYPE_CHECKING, BinaryIO
 
 from forensics.ingest.nodes import most_frequent
+from forensics.ingest.readers import NAMELESS, READERS
 from forensics.ingest.rows import NO_SPAN, Span
-from parsers.evt.reader import EvtReader, NotEvtError
-from parsers.evtx.reader import EvtxReader, NotEvtxError
-from parsers.kinds import Kind
+from parsers.evtx.reader import EvtxReader
 from parsers.problems import Problem, ProblemKind
 from parsers.times import iso_utc
 
@@ -21,11 +20,12 @@ if TYPE_CHECKING:
     from forensics.case.store import Case
     from forensics.ingest.crosscheck import CrossCheck
     from forensics.ingest.decoders import Decoders
+    from forensics.ingest.readers import ReadContext
     from forensics.ingest.rows import Batch
     from forensics.profile import Profile
+    from parsers.kinds import Kind
     from parsers.records import Block, EventRecord, LogReader
 
-NotALogError = (NotEvtError, NotEvtxError)
 # Damage in every record of a log of gigabytes would fill the memory; nobody reads more than this.
 MAX_PROBLEMS = 10_000
 # An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
@@ -84,7 +84,7 @@ def read_log(
     case: Case,
     decoders: Decoders,
     stream: BinaryIO,
-    evidence: tuple[int, Kind, str, int],
+    evidence: tuple[int, Kind, ReadContext],
     profile: Profile,
     on_events: Callable[[int], None],
 ) -> LogAccount:
@@ -94,22 +94,22 @@ def read_log(
         case: open for writing.
         decoders: who decodes.
         stream: the log at its start.
-        evidence: id of the evidence row, kind, path and size.
-        profile: tells which log an .evt is, whose records do not say so.
+        evidence: id of the evidence row, kind, and what its reader may need to know.
+        profile: tells which log it is where the records do not say so (.evt, text).
         on_events: called with the number of events after each batch.
 
     Raises:
-        NotEvtError, NotEvtxError: nothing of a log is in it.
+        One of `readers.NOT_READABLE`: nothing of a log is in it.
         OSError: the evidence could not be read on.
     """
-    evidence_id, kind, path, size = evidence
-    reader: LogReader = EvtReader(stream) if kind is Kind.EVT else EvtxReader(stream)
+    evidence_id, kind, context = evidence
+    reader = READERS[kind](stream, context)
     blocks: Iterator[Block] = iter(reader.blocks())
     account = LogAccount(facts=_facts(reader))
-    if kind is Kind.EVT and (first := next(blocks, None)) is not None:
-        account.log = name_of_log(first.decode().records, path, profile)
+    if kind in NAMELESS and (first := next(blocks, None)) is not None:
+        account.log = name_of_log(first.decode().records, context.path, profile)
         blocks = chain([first], blocks)
-    for batch in decoders.batches(blocks, size, evidence_id, account.log):
+    for batch in decoders.batches(blocks, context.size, evidence_id, account.log):
         case.add_prepared_events(batch.rows)
         case.index_events()
         account.live += batch.live
@@ -119,9 +119,13 @@ def read_log(
         account.note(batch.problems)
         on_events(batch.rows.length)
     account.note(reader.problems)
+    account.facts |= getattr(reader, "facts", {})
+    if "assumed_tz" in account.facts:
+        detail = "its times have no zone, and none was given: they were read as UTC"
+        account.problems.append(Problem(ProblemKind.ASSUMED, 0, 0, detail))
     if account.not_kept:
         detail = f"{account.not_kept} more problems of this log are not listed"
-        account.problems.append(Problem(ProblemKind.LIMIT, 0, size, detail))
+        account.problems.append(Problem(ProblemKind.LIMIT, 0, context.size, detail))
     return account
 
 
@@ -137,7 +141,7 @@ def check_log(stream: BinaryIO) -> CrossCheck:
 
 
 def name_of_log(records: list[EventRecord], path: str, profile: Profile) -> str | None:
-    """Which log an .evt is: told by the sources that write to one log only, else by the file's name, else None."""
+    """Which log it is: told by the sources that write to one log only, else by the file's name, else None."""
     votes = Counter(log for record in records if record.source and (log := profile.log_of_source(record.source)))
     return most_frequent(votes) or profile.log_of_file(path.rsplit("/", 1)[-1])
 

@@ -132,8 +132,8 @@ def event_row(record: EventRecord, evidence_id: int, log: str | None) -> Row:
         category, computer, user_sid, strings, names, data, message, payload, version, opcode, keywords, process_id,
         thread_id, activity_id, event_source_name, recovered,
     ) = record  # fmt: skip
-    if number > _SQL_INT_MAX:
-        number = None  # type: ignore[assignment]
+    if number is not None and number > _SQL_INT_MAX:
+        number = None
     if identifier is not None and identifier > _SQL_INT_MAX:
         identifier = None
     generated_text = written_text = None

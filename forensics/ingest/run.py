@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,9 @@ from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary
 from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
 from forensics.ingest.finish import finish
-from forensics.ingest.logs import NotALogError, check_log, read_log
+from forensics.ingest.logs import check_log, read_log
 from forensics.ingest.nodes import NodeBasis
+from forensics.ingest.readers import NOT_READABLE, READERS, ReadContext
 from forensics.ingest.register import Register
 from forensics.ingest.rows import node_name
 from forensics.profile import load_profile, profile_of
@@ -42,8 +44,7 @@ _ENOUGH_BYTES = 32 << 20
 CONTENT_LIMIT = 64 << 20
 PROFILE_SETTING = "profile"
 
-# Kinds that this version reads; everything else is registered with its hash and left alone.
-_LOGS = frozenset({Kind.EVT, Kind.EVTX})
+_LOG_FILES = frozenset({Kind.EVT, Kind.EVTX})
 # A name that ends like these promises bytes that only one kind of file has.
 _FIRM_PROMISES = frozenset({Kind.EVT, Kind.EVTX, Kind.ARCHIVE, Kind.REGISTRY_HIVE, Kind.MESSAGE_FILE})
 _KIND_WORDS = {
@@ -117,7 +118,7 @@ class _Ingest:
                 self._register.root = name
                 if path.is_file():
                     self._explicit.add(name)
-                items = walk(path, source_tz=self._options.source_tz, enter=self._register.to_enter)
+                items = walk(path, source_tz=self._options.source_tz or UTC, enter=self._register.to_enter)
                 while self._some(items):
                     pass
         except StrictDamageError:
@@ -139,7 +140,7 @@ class _Ingest:
                 "paths": names,
                 "version": __version__,
                 "node": self._register.node,
-                "source_tz": str(options.source_tz),
+                "source_tz": str(options.source_tz or UTC),
                 "strict": options.strict,
                 "cross_check": options.cross_check,
             }
@@ -214,7 +215,7 @@ class _Ingest:
         self._case.connection.execute("SAVEPOINT source")
         try:
             self._read(source, print_, guess)
-        except (OSError, *NotALogError) as error:
+        except (OSError, *NOT_READABLE) as error:
             self._case.connection.execute("ROLLBACK TO source")
             summary.new, summary.events = before[:2]
             del register.files[before[2] :]
@@ -223,9 +224,9 @@ class _Ingest:
 
     def _read(self, source: Source, print_: Fingerprint, guess: KindGuess) -> None:
         problems = list(source.problems)
-        if guess.misnamed and (guess.claimed in _FIRM_PROMISES or guess.kind in _LOGS):
+        if guess.misnamed and (guess.claimed in _FIRM_PROMISES or guess.kind in _LOG_FILES):
             problems.append(Problem(ProblemKind.MISNAMED, 0, print_.size, _misnamed(source.path, guess)))
-        if guess.kind in _LOGS:
+        if guess.kind in READERS:
             self._log(source, print_, guess, problems)
         elif guess.misnamed and guess.claimed in _FIRM_PROMISES:
             self._register.failed(source, print_, problems, guess.kind)
@@ -234,12 +235,13 @@ class _Ingest:
 
     def _log(self, source: Source, print_: Fingerprint, guess: KindGuess, problems: list[Problem]) -> None:
         evidence_id = self._register.add(source, print_, guess.kind, "partial")
+        context = ReadContext(source.path, print_.size, source.modified, self._options.source_tz)
         with print_.open(source) as stream:
             account = read_log(
                 self._case,
                 self._decoders,
                 stream,
-                (evidence_id, guess.kind, source.path, print_.size),
+                (evidence_id, guess.kind, context),
                 self._profile,
                 lambda count: self._count_events(source.path, count),
             )
@@ -250,6 +252,8 @@ class _Ingest:
             problems += check.all_problems()
             account.facts |= {"cross_checked": check.compared, "cross_check_unread": check.unread}
         self._summary.recovered += account.recovered
+        if "assumed_tz" in account.facts:
+            self._summary.assumed_tz.append(source.path)
         columns = account.columns()
         if self._register.node is not None:
             columns |= {"node": self._register.node, "node_basis": NodeBasis.GIVEN}

@@ -1,0 +1,1 @@
+"""Exports of event logs: event XML, comma- and tab-separated text."""
