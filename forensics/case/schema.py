@@ -197,7 +197,7 @@ def ensure_indexes(connection: sqlite3.Connection) -> None:
 
 
 # Backslash escapes of JSON would glue themselves to the words behind them ("\nThe" is one word "nThe").
-_PLAIN_STRINGS = r"""CASE WHEN instr(strings, '\') = 0 THEN strings ELSE
+PLAIN_STRINGS: Final = r"""CASE WHEN instr(strings, '\') = 0 THEN strings ELSE
     replace(replace(replace(replace(strings, '\\', ' '), '\n', ' '), '\r', ' '), '\t', ' ') END"""
 
 
@@ -205,7 +205,8 @@ def index_new_events(connection: sqlite3.Connection) -> int:
     """Put the events that full-text search does not know yet into it, and return their number.
 
     The highest id indexed is kept in `settings`. Runs inside the caller's transaction: index and mark belong together.
-    Events are never changed or deleted after they were added, so no other row can be out of date.
+    Of an event that was added nothing changes that is searched but its message, and `messages.set_message_texts` sees
+    to that, so no other row can be out of date.
     """
     row = connection.execute("SELECT value FROM settings WHERE key = 'fts_indexed_to'").fetchone()
     start = int(row[0]) if row else 0
@@ -213,7 +214,7 @@ def index_new_events(connection: sqlite3.Connection) -> int:
     if end <= start:
         return 0
     done = connection.execute(
-        f"INSERT INTO events_fts(rowid, strings, message) SELECT id, {_PLAIN_STRINGS}, message"  # noqa: S608 - a constant
+        f"INSERT INTO events_fts(rowid, strings, message) SELECT id, {PLAIN_STRINGS}, message"  # noqa: S608 - a constant
         " FROM events WHERE id > ?",
         (start,),
     ).rowcount
