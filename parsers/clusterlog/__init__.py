@@ -1,0 +1,1 @@
+"""Logs of the cluster service: cluster.log of Windows 2000 and later."""

@@ -1,0 +1,1 @@
+"""ProgramLog.txt, the log of the product under investigation."""
