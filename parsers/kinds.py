@@ -99,8 +99,11 @@ _PROMISES_BY_SUFFIX = {
 
 _EVENTS_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
 _EVENTS_ROOT = re.compile(r"(?:<\?[^>]{0,1000}\?>|<!--.{0,4000}?-->|\s)*<(?:\w{1,32}:)?Events?[\s>]", re.DOTALL)
-# pid.tid::yyyy/mm/dd-hh:mm:ss.sss, process and thread in hexadecimal
-_CLUSTER_LINE = re.compile(r"[0-9a-fA-F]{1,8}\.[0-9a-fA-F]{1,8}::\d{4}/\d\d/\d\d-\d\d:\d\d:\d\d\.\d{3}\s")
+# pid.tid::yyyy/mm/dd-hh:mm:ss.sss, process and thread in hexadecimal; Windows NT 4.0 has the day of the month only.
+_CLUSTER_LINE = re.compile(
+    r"[0-9a-fA-F]{1,8}(?:\.[0-9a-fA-F]{1,8}::\d{4}/\d\d/\d\d|(?:\.[0-9a-fA-F]{1,8})?::\d{1,2})"
+    r"-\d\d:\d\d:\d\d\.\d{1,3}(?!\S)"
+)
 # <date and time>(PID-TID),"LEVEL: text"; how the date is written is not documented, so anything short may stand there
 _PROGRAM_LINE = re.compile(r'[^("\t]{0,60}\(\s{0,10}\d{1,10}-\s{0,10}\d{1,10}\),\s?"[A-Z ]{3,20}:')
 _LINES_LOOKED_AT = 50
@@ -227,14 +230,20 @@ def _decoded(head: bytes, encoding: str) -> str | None:
 def _kind_of_text(head: bytes) -> Kind | None:
     text = decode_text(head)
     if text is None:
-        return None
+        # Where a write did not reach the disk, a log that is appended to has zero bytes.
+        text = decode_text(re.sub(b"\0+", b"\n", head))
+        return None if text is None else _kind_of_lines(text)
     if _EVENTS_ROOT.match(text) and _EVENTS_NAMESPACE in text:
         return Kind.EVENT_EXPORT
     if text.startswith("Windows Registry Editor Version 5.00") or re.match(r"REGEDIT4\s", text):
         return Kind.REGISTRY_EXPORT
+    return _kind_of_lines(text) or Kind.TEXT
+
+
+def _kind_of_lines(text: str) -> Kind | None:
     lines = [line for line in text[: _LINES_LOOKED_AT * 1000].splitlines() if line.strip()][:_LINES_LOOKED_AT]
     for kind, pattern in ((Kind.CLUSTER_LOG, _CLUSTER_LINE), (Kind.PROGRAM_LOG, _PROGRAM_LINE)):
         # Half of the lines: such logs have continuation lines, and a note that quotes one line is none.
         if lines and 2 * sum(bool(pattern.match(line)) for line in lines) >= len(lines):
             return kind
-    return Kind.TEXT
+    return None

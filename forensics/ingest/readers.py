@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from parsers.clusterlog.reader import ClusterLogReader, NotClusterLogError, UndatedClusterLogError
 from parsers.evt.reader import EvtReader, NotEvtError
 from parsers.evtx.reader import EvtxReader, NotEvtxError
 from parsers.kinds import Kind
+from parsers.programlog.reader import NotProgramLogError, ProgramLogReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,10 +40,15 @@ class ReadContext:
 READERS: Final[Mapping[Kind, Callable[[BinaryIO, ReadContext], LogReader]]] = {
     Kind.EVT: lambda stream, _: EvtReader(stream),
     Kind.EVTX: lambda stream, _: EvtxReader(stream),
+    Kind.CLUSTER_LOG: lambda stream, _: ClusterLogReader(stream),
+    Kind.PROGRAM_LOG: lambda stream, context: ProgramLogReader(stream, context.source_tz),
 }
 
 # What a reader raises, when it is made or while it frames, for a file in which there is nothing of its format.
-NOT_READABLE: Final = (NotEvtError, NotEvtxError)
+NOT_READABLE: Final = (NotClusterLogError, NotEvtError, NotEvtxError, NotProgramLogError)
+
+# Of these, what it raises for a form of its format that is not read.
+NOT_SUPPORTED: Final = (UndatedClusterLogError,)
 
 # Kinds whose records may not name their log: it is told from their sources, else from the file's name.
 NAMELESS: Final = frozenset({Kind.EVT, Kind.EVENT_EXPORT})

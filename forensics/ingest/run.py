@@ -22,7 +22,7 @@ from forensics.ingest.fingerprint import Fingerprint, fingerprint
 from forensics.ingest.finish import finish
 from forensics.ingest.logs import check_log, read_log
 from forensics.ingest.nodes import NodeBasis
-from forensics.ingest.readers import NOT_READABLE, READERS, ReadContext
+from forensics.ingest.readers import NOT_READABLE, NOT_SUPPORTED, READERS, ReadContext
 from forensics.ingest.register import Register
 from forensics.ingest.rows import node_name
 from forensics.profile import load_profile, profile_of
@@ -324,7 +324,8 @@ class _Ingest:
 
 def _unreadable(error: Exception, size: int) -> Problem:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return Problem(ProblemKind.UNREADABLE, 0, size, reason)
+    kind = ProblemKind.UNSUPPORTED if isinstance(error, NOT_SUPPORTED) else ProblemKind.UNREADABLE
+    return Problem(kind, 0, size, reason)
 
 
 def _misnamed(path: str, guess: KindGuess) -> str:

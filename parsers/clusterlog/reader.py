@@ -26,7 +26,7 @@ class NotClusterLogError(ValueError):
 
 
 class UndatedClusterLogError(NotClusterLogError):
-    """A cluster log of Windows NT 4.0: of the date its lines have the day of the month, so they have no place in time."""
+    """A cluster log of Windows NT 4.0: its lines have no date but the day of the month, so no place in time."""
 
 
 @dataclass(frozen=True, slots=True)
