@@ -6,118 +6,48 @@ program; a file of the analyst's own extends it row by row. Nothing of this know
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import tomllib
-from enum import StrEnum
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
 from forensics.errors import MissingPathError, ProfileError
+from forensics.profile_rows import (
+    CheckpointKey,
+    Cycle,
+    DataFolder,
+    EventRow,
+    LogFile,
+    LogSource,
+    Mark,
+    Named,
+    Product,
+    ReplicatedFile,
+    Row,
+    Service,
+    Text,
+    Unknown,
+    Unreplicated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from forensics.case.store import Case
 
+__all__ = ["DEFAULT", "TABLES", "Mark", "Profile", "load_profile", "parse_profile", "profile_of"]
+
 DEFAULT: Final = "fse-ccr"
 _SIZE_MAX: Final = 1 << 20
 
-Text = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class Mark(StrEnum):
-    """How well a fact is known. Conclusions carry it on."""
-
-    DOCUMENTED = "documented"  # a vendor page says it
-    INFERRED = "inferred"  # follows from documented facts
-    COMMON = "common"  # common knowledge among administrators; treated as inferred
-    UNKNOWN = "unknown"  # looked for and not found
-
-
-class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One row: how well it is known, from where, and a word on it."""
-
-    key_field: ClassVar[str] = "name"
-
-    mark: Mark
-    source: Text
-    note: str = ""
-
-
-class ReplicatedFile(Fact, frozen=True, kw_only=True):
-    """A file that replication copies from the active to the passive node. Names compare without case."""
-
-    name: Text
-
-
-class Unreplicated(Fact, frozen=True, kw_only=True):
-    """Something beside the replicated files that differs between the nodes by design."""
-
-    name: Text
-    kind: Literal["file", "folder", "log", "database"]
-
-
-class Cycle(Fact, frozen=True, kw_only=True):
-    """How often something is replicated."""
-
-    name: Text
-    seconds: Annotated[int, msgspec.Meta(gt=0, le=86_400)]
-
-
-class DataFolder(Fact, frozen=True, kw_only=True):
-    """A glob over paths with forward slashes, without case, that live files match by their folder."""
-
-    key_field: ClassVar[str] = "pattern"
-    pattern: Text
-
-
-class Named(Fact, frozen=True, kw_only=True):
-    """A name with a meaning that its table tells."""
-
-    name: Text
-
-
-class LogFile(Fact, frozen=True, kw_only=True):
-    """A file name that promises a log."""
-
-    key_field: ClassVar[str] = "file"
-    file: Text
-    log: Text
-
-
-class LogSource(Fact, frozen=True, kw_only=True):
-    """An event source that writes to one log only."""
-
-    key_field: ClassVar[str] = "event_source"
-    event_source: Text
-    log: Text
-
-
-class CheckpointKey(Fact, frozen=True, kw_only=True):
-    """A registry key that the product configures as a checkpoint, relative to HKEY_LOCAL_MACHINE."""
-
-    key_field: ClassVar[str] = "key"
-    key: Text
-
-
-class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What was looked for and not found."""
-
-    key_field: ClassVar[str] = "topic"
-
-    topic: Text
-    note: Text
-
-
-Row = Fact | Unknown
-
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, dict=True):
-    """The knowledge in force. Each tuple is a table of the file; the event catalogue will be one more."""
+    """The knowledge in force. Each tuple is a table of the file."""
 
     schema: Literal[1] = 1
     name: str = ""
@@ -131,6 +61,9 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     logs: tuple[LogFile, ...] = ()
     log_sources: tuple[LogSource, ...] = ()
     checkpoint_keys: tuple[CheckpointKey, ...] = ()
+    products: tuple[Product, ...] = ()
+    services: tuple[Service, ...] = ()
+    events: tuple[EventRow, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
     @cached_property
@@ -152,6 +85,27 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def is_replicated(self, name: str) -> bool:
         """Whether replication copies a file of that name, compared without case."""
         return name.casefold() in {row.name.casefold() for row in self.replicated_files}
+
+    @cached_property
+    def _products(self) -> re.Pattern[str]:
+        globs = [fnmatch.translate(row.pattern.casefold()) for row in self.products]
+        return re.compile("|".join(globs) or r"(?!)")
+
+    @cached_property
+    def _services(self) -> dict[str, Service]:
+        return {row.name.casefold(): row for row in self.services}
+
+    def is_product(self, name: str) -> bool:
+        """Whether it is the name of a product whose installation matters."""
+        return self._products.match(name.casefold()) is not None
+
+    def service(self, display_name: str) -> Service | None:
+        """The service of that display name, without case; None where it is not one that matters."""
+        return self._services.get(display_name.casefold())
+
+    def is_well_known_group(self, name: str) -> bool:
+        """Whether it is a cluster group that moves on its own and says nothing of any other, without case."""
+        return name.casefold() in {row.name.casefold() for row in self.cluster_groups}
 
     def rows(self) -> Iterator[tuple[str, str, Row]]:
         """Every row as (table, key, row), in the order of the file: what `ccrf profile show` prints."""

@@ -97,7 +97,7 @@ def test_the_profile_of_a_case_stays_with_it(tmp_path: Path) -> None:
         ("x = \n", None, "not TOML.*line 1"),
         ("\n" + CYCLE.format('"soon"', "common"), 4, r"cycles\[0\].seconds: Expected `int`"),
         (CYCLE.format(0, "common"), 3, "cycles.*seconds"),
-        (CYCLE.format(30, "certain"), 4, "mark.*certain.*documented, inferred, common, unknown"),
+        (CYCLE.format(30, "certain"), 4, "mark.*certain.*documented, inferred, common, unverified, unknown"),
         (CYCLE.format(30, "common") + "\n# again\n" + CYCLE.format(3, "common"), 9, "second time"),
         (CYCLE.format(30, "common") + 'colour = "red"\n', 6, r"cycles\[0\].*unknown field `colour`"),
         ('[[logs]]\nfile = "a"\nlog = "b"\nmark = "common"\n', 1, r"logs\[0\].*missing required field `source`"),

@@ -1,0 +1,255 @@
+"""The rows of a profile: the shape of every table, with the limits that can be told from a row alone.
+
+A row that breaks a limit raises `ValueError` while it is made, which msgspec turns into its own error with the place.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+
+import msgspec
+
+from forensics.claims import Claim  # noqa: TC001  (msgspec reads it at run time)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Position = Annotated[int, msgspec.Meta(ge=1, le=255)]
+
+PATTERN_TEXT_MAX: Final = 256
+"""Characters of an insertion string that an `object_pattern` is applied to; it does not match a longer one."""
+_PATTERN_MAX: Final = 200
+_REPEATS_MAX: Final = 3
+
+
+class Mark(StrEnum):
+    """How well a fact is known. Conclusions carry it on."""
+
+    DOCUMENTED = "documented"  # a vendor page says it
+    INFERRED = "inferred"  # follows from documented facts
+    COMMON = "common"  # common knowledge among administrators; treated as inferred
+    UNVERIFIED = "unverified"  # an analyst's own hypothesis; makes a conclusion possible, never more
+    UNKNOWN = "unknown"  # looked for and not found
+
+
+class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One row: how well it is known, from where, and a word on it."""
+
+    key_field: ClassVar[str] = "name"
+
+    mark: Mark
+    source: Text
+    note: str = ""
+
+
+class ReplicatedFile(Fact, frozen=True, kw_only=True):
+    """A file that replication copies from the active to the passive node. Names compare without case."""
+
+    name: Text
+
+
+class Unreplicated(Fact, frozen=True, kw_only=True):
+    """Something beside the replicated files that differs between the nodes by design."""
+
+    name: Text
+    kind: Literal["file", "folder", "log", "database"]
+
+
+class Cycle(Fact, frozen=True, kw_only=True):
+    """How often something is replicated."""
+
+    name: Text
+    seconds: Annotated[int, msgspec.Meta(gt=0, le=86_400)]
+
+
+class DataFolder(Fact, frozen=True, kw_only=True):
+    """A glob over paths with forward slashes, without case, that live files match by their folder."""
+
+    key_field: ClassVar[str] = "pattern"
+    pattern: Text
+
+
+class Named(Fact, frozen=True, kw_only=True):
+    """A name with a meaning that its table tells."""
+
+    name: Text
+
+
+class LogFile(Fact, frozen=True, kw_only=True):
+    """A file name that promises a log."""
+
+    key_field: ClassVar[str] = "file"
+    file: Text
+    log: Text
+
+
+class LogSource(Fact, frozen=True, kw_only=True):
+    """An event source that writes to one log only."""
+
+    key_field: ClassVar[str] = "event_source"
+    event_source: Text
+    log: Text
+
+
+class CheckpointKey(Fact, frozen=True, kw_only=True):
+    """A registry key that the product configures as a checkpoint, relative to HKEY_LOCAL_MACHINE."""
+
+    key_field: ClassVar[str] = "key"
+    key: Text
+
+
+class Product(Fact, frozen=True, kw_only=True):
+    """A glob over product names, without case: whose installation and removal matter."""
+
+    key_field: ClassVar[str] = "pattern"
+    pattern: Text
+
+
+class Service(Fact, frozen=True, kw_only=True):
+    """A service whose starts and stops matter, by its display name, without case.
+
+    `kind` tells what it is a part of: the cluster, the store (which runs on the active node), the copying of logs, the
+    product.
+    """
+
+    name: Text
+    kind: Literal["cluster", "store", "replication", "product"]
+
+
+class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an insertion string must be for an event to match. Without case, blanks at the ends left out.
+
+    Exactly one of the tests. A string that is not there is empty; `not_equals` asks for one that is there.
+    """
+
+    string: Position
+    equals: str | None = None
+    not_equals: str | None = None
+    one_of: tuple[str, ...] | None = None
+    contains: Text | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse none of the tests, and more than one."""
+        if sum(test is not None for test in (self.equals, self.not_equals, self.one_of, self.contains)) != 1:
+            raise ValueError("needs exactly one of equals, not_equals, one_of, contains")
+        if self.one_of == ():
+            raise ValueError("one_of is empty, so nothing could match")
+
+    def holds(self, strings: Sequence[str | None]) -> bool:
+        """Whether an event with these insertion strings meets it."""
+        value = (strings[self.string - 1] or "") if self.string <= len(strings) else ""
+        value = value.strip().casefold()
+        if self.equals is not None:
+            return value == self.equals.strip().casefold()
+        if self.not_equals is not None:
+            return bool(value) and value != self.not_equals.strip().casefold()
+        if self.one_of is not None:
+            return value in [text.strip().casefold() for text in self.one_of]
+        return (self.contains or "").casefold() in value
+
+
+class EventRow(Fact, frozen=True, kw_only=True):
+    """What an event says. See docs/profile.md.
+
+    Attributes:
+        key: its name in the catalogue, such as "ClusSvc 1201".
+        event_sources: sources (providers) that log it, without case; a `*` at the end matches any ending.
+        id: low 16 bits of the identifier; None with `any_id`, or where only the text is known.
+        any_id: every event of the sources that no row with an id knows.
+        log: the only log that it counts in; None: any.
+        claim: what it says.
+        object: which insertion string (1 is the first) names what it speaks of.
+        object_pattern: regular expression, without case, whose one group is the object within that string.
+        requires: what its strings must be, all of it.
+        text: the message, or a part that no other message of the sources has; compared literally, without case,
+            any run of blanks being one.
+        strings: names of further insertion strings, with their positions.
+        strength: how much the claim weighs for the roles.
+        role_mark: how well it is known what it says of the role, where that is less well than what it says.
+        matters: whether it belongs into a timeline.
+    """
+
+    key_field: ClassVar[str] = "key"
+    key: Text
+    event_sources: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+    id: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] | None = None
+    any_id: bool = False
+    log: Text | None = None
+    claim: Claim
+    object: Position | None = None
+    object_pattern: Text | None = None
+    requires: tuple[Requirement, ...] = ()
+    text: Text | None = None
+    strings: dict[Text, Position] = {}
+    strength: Literal["strong", "weak"] = "weak"
+    role_mark: Mark | None = None
+    matters: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what can never match, and patterns that could take for ever."""
+        if self.id is None and not self.any_id and self.text is None:
+            raise ValueError("needs an id, any_id = true, or a text")
+        if self.id is not None and self.any_id:
+            raise ValueError("has both an id and any_id = true")
+        if any("*" in source[:-1] for source in self.event_sources):
+            raise ValueError("event_sources: a * stands only at the end of a source")
+        if self.text is not None and not self.text.strip():
+            raise ValueError("text is blank, so every message would match")
+        if self.object_pattern is not None:
+            if self.object is None:
+                raise ValueError("object_pattern needs object, the string that it is applied to")
+            check_pattern(self.object_pattern)
+
+    @property
+    def strong(self) -> bool:
+        """Whether the claim is strong."""
+        return self.strength == "strong"
+
+    def string(self, name: str, strings: Sequence[str | None]) -> str | None:
+        """The insertion string that the row calls `name`; None where there is no such name, or no such string."""
+        position = self.strings.get(name)
+        return strings[position - 1] if position is not None and position <= len(strings) else None
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a regular expression that is none, or whose time could grow beyond measure with the text.
+
+    Groups cannot be repeated, there are no look-arounds, back-references or flags, and at most three repeats: so the
+    time is bounded by a small power of `PATTERN_TEXT_MAX`.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    if len(pattern) > _PATTERN_MAX:
+        raise ValueError(f"object_pattern is longer than {_PATTERN_MAX} characters")
+    # Escaped characters and classes become one letter each: what is left of the brackets and repeats is syntax.
+    if re.search(r"\\[1-9]", re.sub(r"\\\\", "", pattern)):
+        raise ValueError("object_pattern: back-references are not allowed")
+    plain = re.sub(r"\[\^?\]?[^\]]*\]", "c", re.sub(r"\\.", "e", pattern, flags=re.DOTALL))
+    if re.search(r"\(\?(?!:)", plain):
+        raise ValueError("object_pattern: of the groups with a ? only (?: ) is allowed")
+    if re.search(r"\)[*+{]", plain):
+        raise ValueError("object_pattern: a group cannot be repeated")
+    if len(re.findall(r"[*+{]", plain)) > _REPEATS_MAX:
+        raise ValueError(f"object_pattern has more than {_REPEATS_MAX} repeats (*, +, {{ }})")
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"object_pattern is no regular expression: {error}") from error
+    if compiled.groups != 1:
+        raise ValueError(f"object_pattern needs exactly one group (...), it has {compiled.groups}")
+
+
+class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was looked for and not found."""
+
+    key_field: ClassVar[str] = "topic"
+
+    topic: Text
+    note: Text
+
+
+Row = Fact | Unknown
