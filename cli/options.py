@@ -36,7 +36,12 @@ SourceZone = Annotated[
 ]
 ProfileFile = Annotated[
     Path | None,
-    typer.Option("--profile", metavar="FILE", help="Product knowledge to add to the built-in.", show_default=False),
+    typer.Option(
+        "--profile",
+        metavar="FILE",
+        help="Product knowledge to add to the built-in: a file, or the name of another built-in one (wsfc).",
+        show_default=False,
+    ),
 ]
 Jobs = Annotated[
     int | None,

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import tomllib
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
 from forensics.errors import MissingPathError, ProfileError
+from forensics.profile_faults import Fault, faults_of, read_toml
+from forensics.profile_lines import Lines
 from forensics.profile_rows import (
     CheckpointKey,
     Cycle,
@@ -40,7 +41,24 @@ if TYPE_CHECKING:
 
     from forensics.case.store import Case
 
-__all__ = ["DEFAULT", "TABLES", "Mark", "Profile", "load_profile", "parse_profile", "profile_of"]
+__all__ = [
+    "DEFAULT",
+    "TABLES",
+    "Mark",
+    "Profile",
+    "ProfileFile",
+    "ProfileText",
+    "base_of",
+    "key_of",
+    "load_profile",
+    "merged",
+    "parse_profile",
+    "profile_of",
+    "profile_text",
+    "read_profile",
+    "shipped_names",
+    "shipped_profile",
+]
 
 DEFAULT: Final = "fse-ccr"
 _SIZE_MAX: Final = 1 << 20
@@ -117,23 +135,47 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 TABLES: Final = tuple(f.name for f in msgspec.structs.fields(Profile) if f.name not in {"schema", "name", "title"})
 
 
-class _File(Profile, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ProfileFile(Profile, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A profile as it is written: what it extends (`none` for a profile that stands alone), and its own rows."""
 
     extends: Text = DEFAULT
 
 
+class ProfileText(NamedTuple):
+    """The text of a profile, and what names it in errors."""
+
+    text: str
+    origin: str
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The names of the profiles that are part of the program, sorted."""
+    names = (Path(entry.name) for entry in (resources.files("forensics") / "profiles").iterdir())
+    return tuple(sorted(name.stem for name in names if name.suffix == ".toml"))
+
+
 def load_profile(name_or_path: str | Path | None = None) -> Profile:
-    """The shipped profile of that name, the one in the file at that path, or (None) the default one.
+    """The profile in the file at that path, the shipped one of that name, or (None) the default one.
 
     Raises:
         MissingPathError: there is no such profile and no such file.
         ProfileError: the file is no profile; says the line and the field, as far as they can be told.
     """
-    shipped = _shipped(name_or_path or DEFAULT)
-    if shipped is not None:
-        return parse_profile(shipped, f"profile {name_or_path or DEFAULT}")
-    path = Path(name_or_path or DEFAULT)
+    return parse_profile(*profile_text(name_or_path))
+
+
+def profile_text(name_or_path: str | Path | None = None) -> ProfileText:
+    """The text of the profile that `load_profile` would load, without a byte-order mark, not looked into yet.
+
+    Of a shipped profile and a file that have the same name the file is taken: an option says FILE.
+
+    Raises:
+        MissingPathError, ProfileError: as `load_profile`, but for what the text says.
+    """
+    name = str(name_or_path or DEFAULT)
+    path = Path(name)
+    if (name_or_path is None or not path.is_file()) and (shipped := _shipped(name)) is not None:
+        return ProfileText(shipped, f"profile {name}")
     try:
         with path.open("rb") as file:
             raw = file.read(_SIZE_MAX + 1)
@@ -144,11 +186,10 @@ def load_profile(name_or_path: str | Path | None = None) -> Profile:
     if len(raw) > _SIZE_MAX:
         raise ProfileError(str(path), "it is larger than 1 MiB, so no profile")
     try:
-        text = raw.decode("utf-8-sig")
+        return ProfileText(raw.decode("utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ProfileError(f"{path} line {line}", "it is not UTF-8 text") from error
-    return parse_profile(text, str(path))
 
 
 def parse_profile(text: str, origin: str) -> Profile:
@@ -157,28 +198,58 @@ def parse_profile(text: str, origin: str) -> Profile:
     A row replaces the row of the extended profile that has the same key; others are added behind.
 
     Raises:
-        ProfileError: as `load_profile`.
+        ProfileError: as `load_profile`; names the first of the faults.
     """
+    own = read_profile(text)
+    if isinstance(own, list):
+        first, others = own[0], len(own) - 1
+        where = origin if first.line is None else f"{origin} line {first.line}"
+        more = f" (and {others} more: 'ccrf profile check' names them)" if others else ""
+        raise ProfileError(where, first.reason + more)
+    return merged(base_of(own), own)
+
+
+def read_profile(text: str) -> ProfileFile | list[Fault]:
+    """A profile as it is written, not merged with what it extends; or everything that is wrong with it."""
+    document = read_toml(text)
+    if isinstance(document, Fault):
+        return [document]
     try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        # tomllib says line and column in its own words.
-        raise ProfileError(origin, f"it is not TOML: {error}") from error
-    try:
-        own = msgspec.convert(document, _File)
-    except msgspec.ValidationError as error:
-        raise ProfileError(*_place(text, origin, str(error))) from error
-    for table in TABLES:
-        _refuse_twins(text, origin, table, getattr(own, table))
-    if own.extends == "none":
-        base = Profile()
-    else:
-        shipped = _shipped(own.extends)
-        if shipped is None:
-            raise ProfileError(origin, f"it extends {own.extends!r}, and no such profile is shipped")
-        base = parse_profile(shipped, f"profile {own.extends}")
-    merged = {table: _merge(getattr(base, table), getattr(own, table)) for table in TABLES}
-    return msgspec.structs.replace(base, name=own.name or base.name, title=own.title or base.title, **merged)
+        own = msgspec.convert(document, ProfileFile)
+    except msgspec.ValidationError:
+        faults = faults_of(text, document, ProfileFile)
+        if not faults:
+            raise
+        return faults
+    if any(len({key_of(row) for row in rows}) < len(rows) for table in TABLES for rows in [getattr(own, table)]):
+        return faults_of(text, document, ProfileFile)
+    if own.extends != "none" and _shipped(own.extends) is None:
+        says = f"no such profile is shipped: {own.extends!r}; there are {', '.join(shipped_names())}, and none"
+        return [Fault(Lines(text).of("extends"), "extends", None, "", "", says)]
+    return own
+
+
+def base_of(own: ProfileFile) -> Profile:
+    """The shipped profile that `own` extends; an empty one where it stands alone."""
+    return Profile() if own.extends == "none" else shipped_profile(own.extends)
+
+
+def shipped_profile(name: str) -> Profile:
+    """The shipped profile of that name, whatever files there are.
+
+    Raises:
+        MissingPathError: none is shipped under that name.
+    """
+    shipped = _shipped(name)
+    if shipped is None:
+        raise MissingPathError(name)
+    return parse_profile(shipped, f"profile {name}")
+
+
+def merged(base: Profile, own: ProfileFile) -> Profile:
+    """`base` with the rows of `own`: in the place of those with the same key, the others behind."""
+    tables = {table: _merge(getattr(base, table), getattr(own, table)) for table in TABLES}
+    return msgspec.structs.replace(base, name=own.name or base.name, title=own.title or base.title, **tables)
 
 
 def profile_of(case: Case) -> Profile:
@@ -191,61 +262,17 @@ def profile_of(case: Case) -> Profile:
     return load_profile() if text is None else parse_profile(text, f"the profile kept in {case.path}")
 
 
-def _shipped(name: str | Path) -> str | None:
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9-]+", name):
+def key_of(row: Row) -> str:
+    """The key by which rows of a table are compared: without case."""
+    return str(getattr(row, row.key_field)).casefold()
+
+
+def _shipped(name: str) -> str | None:
+    if not re.fullmatch(r"[a-z0-9-]+", name):
         return None
     resource = resources.files("forensics") / "profiles" / f"{name}.toml"
     return resource.read_text("utf-8") if resource.is_file() else None
 
 
-def _key(row: Row) -> str:
-    return str(getattr(row, row.key_field)).casefold()
-
-
 def _merge(base: tuple[Row, ...], own: tuple[Row, ...]) -> tuple[Row, ...]:
-    return tuple(({_key(row): row for row in base} | {_key(row): row for row in own}).values())
-
-
-def _refuse_twins(text: str, origin: str, table: str, rows: tuple[Row, ...]) -> None:
-    seen: set[str] = set()
-    for index, row in enumerate(rows):
-        if _key(row) in seen:
-            line = _line_of(text, table, index, row.key_field)
-            raise ProfileError(_at(origin, line), f"{table}: {getattr(row, row.key_field)!r} stands here a second time")
-        seen.add(_key(row))
-
-
-def _place(text: str, origin: str, complaint: str) -> tuple[str, str]:
-    """Where in the file msgspec's complaint belongs, and the complaint with the field named."""
-    what, _, where = complaint.partition(" - at ")
-    field = re.search(r"field `(\w+)`", what)
-    found = re.match(r"`\$\.(\w+)(?:\[(\d+)\])?(?:\.(\w+))?", where)
-    table, index, key = found.groups() if found else (None, None, None)
-    line = _line_of(text, table, int(index or 0), key or (field[1] if field else None))
-    if key == "mark" and "enum" in what:
-        what = f"{what}; a mark is one of {', '.join(Mark)}"
-    named = ".".join(part for part in (f"{table}[{index}]" if index else table, key) if part)
-    return _at(origin, line), f"{named}: {what}" if named else what
-
-
-def _at(origin: str, line: int | None) -> str:
-    return origin if line is None else f"{origin} line {line}"
-
-
-def _line_of(text: str, table: str | None, index: int, key: str | None) -> int | None:
-    """The line of a key in the n-th `[[table]]`, else of its header; None where tables are written otherwise.
-
-    With a table but no header of that name, the table is a key of the top level.
-    """
-    lines = text.splitlines()
-    headers = [n for n, line in enumerate(lines) if re.match(rf"\s*\[\[\s*{table}\s*\]\]", line)] if table else []
-    if table and index < len(headers):
-        start, fallback = headers[index] + 1, headers[index] + 1
-    else:
-        start, fallback, key = 0, 0, (table or key)
-    for number, line in enumerate(lines[start:], start + 1):
-        if start and line.lstrip().startswith("["):
-            break
-        if key and re.match(rf"\s*(?:{key}|\[+\s*{key}\s*\]+)\s*(?:=|$|#)", line):
-            return number
-    return fallback or None
+    return tuple(({key_of(row): row for row in base} | {key_of(row): row for row in own}).values())

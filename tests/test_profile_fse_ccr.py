@@ -94,7 +94,7 @@ def test_the_profile_of_a_case_stays_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("x = \n", None, "not TOML.*line 1"),
+        ("x = \n", 1, "not TOML.*line 1"),
         ("\n" + CYCLE.format('"soon"', "common"), 4, r"cycles\[0\].seconds: Expected `int`"),
         (CYCLE.format(0, "common"), 3, "cycles.*seconds"),
         (CYCLE.format(30, "certain"), 4, "mark.*certain.*documented, inferred, common, unverified, unknown"),
@@ -104,7 +104,7 @@ def test_the_profile_of_a_case_stays_with_it(tmp_path: Path) -> None:
         ('\n[[gremlins]]\nname = "a"\n', 2, "unknown field `gremlins`"),
         ("schema = 2\n", 1, "schema"),
         ("cycles = 3\n", 1, "cycles: Expected `array`"),
-        ('extends = "nothing"\n', None, "no such profile is shipped"),
+        ('extends = "nothing"\n', 1, "no such profile is shipped"),
         ("a = " + "[" * 5000, None, "not TOML"),
     ],
 )

@@ -25,7 +25,7 @@ from forensics.ingest.nodes import NodeBasis
 from forensics.ingest.readers import NOT_READABLE, NOT_SUPPORTED, READERS, ReadContext
 from forensics.ingest.register import Register
 from forensics.ingest.rows import node_name
-from forensics.profile import load_profile, profile_of
+from forensics.profile import load_profile, profile_of, profile_text
 from parsers.containers.folders import own_name
 from parsers.containers.sources import Source, SourceProblem
 from parsers.containers.walk import walk
@@ -135,7 +135,7 @@ class _Ingest:
         options = self._options
         with self._case.transaction():
             if options.profile is not None:
-                self._case.set_setting(PROFILE_SETTING, options.profile.read_text("utf-8"))
+                self._case.set_setting(PROFILE_SETTING, profile_text(options.profile).text)
             detail = {
                 "paths": names,
                 "version": __version__,
