@@ -38,7 +38,7 @@ FIELDS = (
     "problems",
 )
 STATUS_STYLES = {"read": "green", "partial": "yellow", "failed": "red", "empty": "yellow", "ignored": "dim"}
-LOG_KINDS = frozenset({"evt", "evtx", "event_export"})
+LOG_KINDS = frozenset({"evt", "evtx", "event_export", "cluster_log", "program_log"})
 # Damage listed under a table for each file: a log with thousands of bad records must not bury the others.
 PROBLEMS_SHOWN = 5
 
