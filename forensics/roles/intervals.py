@@ -1,0 +1,170 @@
+"""Role intervals of each node: what is known, put together under the rules of the cluster."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from forensics.roles.confidence import CLEAR, judge, references, weaker
+from forensics.roles.model import Confidence, Role
+from forensics.roles.spans import Span, span_at, union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from forensics.roles.knowledge import Tenure
+    from forensics.roles.scene import Scene
+    from forensics.roles.signs import Sign
+
+
+class Piece(NamedTuple):
+    """One role interval before it gets its id. Times are on the common time line."""
+
+    node: str
+    role: Role
+    start: int
+    end: int
+    confidence: Confidence
+    evidence: tuple[str, ...]
+    contradicted_by: tuple[str, ...]
+    why: str
+
+
+def intervals_of(node: str, first: int, last: int, scene: Scene) -> list[Piece]:
+    """The roles of a node from its first to its last record: without gap or overlap, neighbours differ."""
+    own = scene.tenures[node]
+    active = [(t, span) for t in own if t.active for span in t.known]
+    idle = union(span for t in own if not t.active for span in t.known)
+    others = union(
+        span for name, all_of in scene.tenures.items() if name != node for t in all_of if t.active for span in t.known
+    )
+    gone = [(a, (a.start, a.end)) for a in scene.absent[node]]
+    cuts = {first, last}
+    for start, end in (*(s for _, s in active), *idle, *others, *(s for _, s in gone)):
+        cuts |= {min(max(start, first), last), min(max(end, first), last)}
+    runs: list[tuple[Role, int, int]] = []
+    held = union(span for _, span in active)
+    down = union(span for a, span in gone if a.known)
+    silent = union(span for a, span in gone if not a.known)
+    for start, end in pairwise(sorted(cuts)):
+        role = _role((start + end) // 2, (down, silent, held, union([*idle, *others])))
+        if runs and runs[-1][0] is role:
+            runs[-1] = role, runs[-1][1], end
+        else:
+            runs.append((role, start, end))
+    if not runs:
+        runs = [(Role.UNKNOWN, first, last)]
+    return [_piece(node, role, (start, end), scene) for role, start, end in runs]
+
+
+def _role(moment: int, known: tuple[list[Span], list[Span], list[Span], list[Span]]) -> Role:
+    for spans, role in zip(known, (Role.DOWN, Role.UNKNOWN, Role.ACTIVE, Role.PASSIVE), strict=True):
+        if span_at(spans, moment):
+            return role
+    return Role.UNKNOWN
+
+
+def _piece(node: str, role: Role, span: Span, scene: Scene) -> Piece:
+    start, end = span
+    if role is Role.UNKNOWN:
+        why = _why_unknown(node, span, scene)
+        return Piece(node, role, start, end, Confidence.POSSIBLE, (), (), why)
+    if role is Role.DOWN:
+        return _down(node, span, scene)
+    against = [
+        sign
+        for sign in scene.misfitting(start, end)
+        if start < sign.time < end and (sign.node == node or role is Role.ACTIVE)
+    ]
+    supporting, margin, bridged = _support(node, role, span, scene)
+    whole = not bridged and all(sign.bounded for sign in supporting)
+    word = judge(supporting, against, margin, whole=whole, at_most=scene.cap)
+    contested = any(a < end and start < b for a, b in scene.contested)
+    if contested:
+        word = weaker(word, Confidence.PROBABLE if margin >= CLEAR else Confidence.POSSIBLE)
+    why = _why(node, role, supporting, bridged=bridged)
+    if against:
+        why += f" {len(against)} event{'s' if len(against) > 1 else ''} in between would not fit."
+    if contested:
+        why += " Another node claims to be active in this time, too."
+    return Piece(node, role, start, end, word, references(supporting), references(against), why)
+
+
+def _support(node: str, role: Role, span: Span, scene: Scene) -> tuple[list[Sign], float, bool]:
+    """The signs behind an active or passive stretch, the margin, and whether part of it is only bridged."""
+    start, end = span
+    found: list[Sign] = []
+    margin = float("inf")
+    bridged = False
+    for name, all_of in scene.tenures.items():
+        if name != node and role is Role.ACTIVE:
+            # When the group went down elsewhere, or came up elsewhere: witnesses of another machine.
+            found += _at_edges(all_of, span)
+            continue
+        for tenure in all_of:
+            if tenure.end < start or tenure.start > end or (name != node and not tenure.active):
+                continue
+            if tenure.active != (role is Role.ACTIVE) and name == node:
+                continue
+            touched = [s for s in tenure.anchors if start <= s.time <= end]
+            if name == node and not touched and tenure.known:
+                touched = [
+                    s
+                    for s in tenure.anchors
+                    if any(a <= s.time <= b for a, b in tenure.known if a <= end and b >= start)
+                ]
+            found += touched
+            margin = min(margin, tenure.margin)
+            bridged = bridged or (name == node and any(a < end and start < b for a, b in tenure.bridged))
+    return found, margin if margin != float("inf") else 0.0, bridged
+
+
+def _at_edges(tenures: Sequence[Tenure], span: Span) -> Iterator[Sign]:
+    """The last signs of another node's tenure that ended before this one began, and the first of one after it."""
+    before = [t for t in tenures if t.active and t.end <= span[0]]
+    behind = [t for t in tenures if t.active and t.start >= span[1]]
+    if before and before[-1].anchors:
+        yield before[-1].anchors[-1]
+    if behind and behind[0].anchors:
+        yield behind[0].anchors[0]
+
+
+def _down(node: str, span: Span, scene: Scene) -> Piece:
+    start, end = span
+    signs = [
+        sign for absence in scene.absent[node] if absence.start < end and start < absence.end for sign in absence.signs
+    ]
+    word = judge(signs, (), CLEAR, whole=all(sign.bounded for sign in signs), at_most=scene.cap)
+    first, last = signs[0], signs[-1]
+    back = "" if last is first else f", and back with {_named(last)}"
+    return Piece(
+        node, Role.DOWN, start, end, word, references(signs), (), f"{node} was down from {_named(first)} on{back}."
+    )
+
+
+def _why(node: str, role: Role, supporting: Sequence[Sign], *, bridged: bool) -> str:
+    own = [sign for sign in supporting if sign.node == node]
+    signs = own or supporting
+    if not signs:
+        return f"{node} is {role}: no other reading of its neighbours' events fits."
+    shown = ", ".join(dict.fromkeys(_named(sign) for sign in (signs[0], signs[-1])))
+    text = f"{node} was {role}: {shown}"
+    if not own:
+        text += f", and at most one node is active (this is of {signs[0].node})"
+    kinds = len({sign.observation.source.casefold() for sign in supporting})
+    text += f"; {len(supporting)} events of {kinds} source{'s' if kinds > 1 else ''} say so."
+    if bridged:
+        text += " A part of its own log is missing; the logs of the others tell of no change in that time."
+    return text
+
+
+def _why_unknown(node: str, span: Span, scene: Scene) -> str:
+    for absence in scene.absent[node]:
+        if not absence.known and absence.start < span[1] and span[0] < absence.end:
+            return f"{node} stopped without a word at some moment of this time, and was started at its end."
+    return f"No log that would tell of {node}'s role is whole in this time."
+
+
+def _named(sign: Sign) -> str:
+    one = sign.observation
+    return f"{one.claim.replace('_', ' ')} ({one.source} {one.event_id})"

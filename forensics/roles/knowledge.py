@@ -1,0 +1,142 @@
+"""What is known of each node, and when: a role lasts as long as logs that would tell of its end are whole.
+
+Silence is no evidence: where no log would tell, nothing is known, whatever was known before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Final
+
+from forensics.claims import PASSIVE_CLAIMS, Claim
+from forensics.roles.signs import MAILBOX_CLAIMS
+from forensics.roles.spans import Span, span_at, union, within, without
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from forensics.roles.coverage import LogCover, Telling
+    from forensics.roles.owner import Ownership
+    from forensics.roles.presence import Absence
+    from forensics.roles.signs import Sign
+
+ALWAYS: Final = 1 << 62
+
+# Which signs of a node prove its role just before them, and just behind them.
+ACTIVE_BEFORE: Final = frozenset({Claim.GROUP_GOING_OFFLINE, Claim.GROUP_OFFLINE, Claim.ACTIVE_ENDED})
+ACTIVE_BEHIND: Final = frozenset({Claim.GROUP_ONLINE, Claim.ACTIVE, Claim.GROUP_GOING_OFFLINE})
+INACTIVE_BEFORE: Final = PASSIVE_CLAIMS | {Claim.GROUP_COMING_ONLINE, Claim.GROUP_ONLINE}
+INACTIVE_BEHIND: Final = PASSIVE_CLAIMS | {
+    Claim.GROUP_OFFLINE,
+    Claim.GROUP_COMING_ONLINE,
+    Claim.BOOT,
+    Claim.JOINED,
+    Claim.FORMED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """A stretch in which a node was the owner all the time, or was not, as the best explanation has it.
+
+    Attributes:
+        node, active: who, and which of the two.
+        first, last: the signs on both sides: positions in the list of signs; `first` is -1 before the first sign, and
+            `last` is their number behind the last one.
+        start, end: their times; -ALWAYS and ALWAYS where there is none.
+        anchors: signs of the node that prove it, in order.
+        known: where it is known.
+        bridged: the part of `known` in which the node's own logs have holes, and those of all others tell that nobody
+            else took over.
+        margin: how much dearer the best explanation is that has it otherwise somewhere in the stretch.
+    """
+
+    node: str
+    active: bool
+    first: int
+    last: int
+    start: int
+    end: int
+    anchors: tuple[Sign, ...]
+    known: list[Span]
+    bridged: list[Span]
+    margin: float
+
+
+def tenures(
+    signs: Sequence[Sign],
+    nodes: Sequence[str],
+    ownership: Ownership,
+    logs: tuple[LogCover, Telling],
+    absent: Mapping[str, Sequence[Absence]],
+) -> dict[str, list[Tenure]]:
+    """The tenures of each node, in order, with what is known of them."""
+    cover, telling = logs
+    found: dict[str, list[Tenure]] = {}
+    for number, node in enumerate(nodes, start=1):
+        found[node] = list(_own(signs, node, number, ownership, (cover, telling)))
+    for node in nodes:
+        others = union(s for other in nodes if other != node for t in found[other] if t.active for s in t.known)
+        found[node] = [t if t.active else _beside(t, others, telling) for t in found[node]]
+    for node in nodes:
+        found[node] = [_bridge(t, found, absent) if t.active else t for t in found[node]]
+    return found
+
+
+def _own(
+    signs: Sequence[Sign], node: str, number: int, ownership: Ownership, logs: tuple[LogCover, Telling]
+) -> Iterator[Tenure]:
+    owners = ownership.owners
+    for active, stretches in groupby(range(len(owners)), key=lambda at: owners[at] == number):
+        block = list(stretches)
+        first, last = block[0] - 1, block[-1]
+        start = signs[first].time if first >= 0 else -ALWAYS
+        end = signs[last].time if last < len(signs) else ALWAYS
+        before, behind = (ACTIVE_BEFORE, ACTIVE_BEHIND) if active else (INACTIVE_BEFORE, INACTIVE_BEHIND)
+        anchors = tuple(
+            signs[at]
+            for at in range(max(0, first), min(last, len(signs) - 1) + 1)
+            if signs[at].node == node
+            and ((at < last and signs[at].claim in behind) or (at > first and signs[at].claim in before))
+        )
+        known = union(s for anchor in anchors for s in within(_around(anchor, *logs), start, end))
+        margin = min(ownership.margins[at] for at in block)
+        yield Tenure(node, active, first, last, start, end, anchors, known, [], margin)
+
+
+def _around(anchor: Sign, cover: LogCover, telling: Telling) -> list[Span]:
+    """How far what a sign proves reaches: its own moment, and the whole stretch of the logs that would tell."""
+    spans = [(anchor.time, anchor.time)]
+    logs = list(telling.of[anchor.node])
+    if anchor.claim in MAILBOX_CLAIMS:
+        logs.append(anchor.observation.log)
+    for log in logs:
+        run = cover.run_at(log, anchor.time)
+        if run is not None:
+            spans.append(run)
+    return spans
+
+
+def _beside(tenure: Tenure, others: list[Span], telling: Telling) -> Tenure:
+    """Another node is active: this one is not, and was not as long as its own log tells of no change."""
+    told = telling.spans(tenure.node)
+    spans = within(others, tenure.start, tenure.end)
+    reach = [run for a, b in spans for moment in (a, b) if (run := span_at(told, moment)) is not None]
+    known = union([*tenure.known, *spans, *within(reach, tenure.start, tenure.end)])
+    return replace(tenure, known=known)
+
+
+def _bridge(tenure: Tenure, found: Mapping[str, list[Tenure]], absent: Mapping[str, Sequence[Absence]]) -> Tenure:
+    """Between two moments at which it is known to be active, it was while every other node is known not to be."""
+    if not tenure.known:
+        return tenure
+    holes = without([(tenure.known[0][0], tenure.known[-1][1])], tenure.known)
+    for node, others in found.items():
+        if node == tenure.node or not holes:
+            continue
+        idle = union(
+            [s for t in others if not t.active for s in t.known] + [(a.start, a.end) for a in absent.get(node, ())]
+        )
+        holes = [hole for hole in holes if any(a <= hole[0] and hole[1] <= b for a, b in idle)]
+    return replace(tenure, known=union([*tenure.known, *holes]), bridged=holes)

@@ -1,0 +1,100 @@
+"""When a machine was down for the cluster, and when it fell silent without a word."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from forensics.claims import GROUP_CLAIMS, Claim
+from parsers.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from forensics.observations import Observation
+    from forensics.roles.signs import Sign, Times
+
+_STOPS: Final = frozenset({Claim.SHUTDOWN, Claim.DOWN, Claim.NODE_REMOVED})
+_MEMBER: Final = frozenset({Claim.JOINED, Claim.FORMED})
+_STARTS: Final = _MEMBER | {Claim.BOOT}
+# A member's service starts within minutes of the boot; a later one is another start.
+_STARTING: Final = 10 * 60 * TICKS_PER_SECOND
+# One boot has several records; no machine starts twice within this.
+_ONE_BOOT: Final = 60 * TICKS_PER_SECOND
+
+
+class Absence(NamedTuple):
+    """A node was not there: from `start` to `end` on the common time line.
+
+    `signs` are those that say so. `known` is True where one says when it went down, False where it only turns out at
+    the next boot that it had stopped at some moment.
+    """
+
+    start: int
+    end: int
+    signs: tuple[Sign, ...]
+    known: bool = True
+
+
+def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) -> list[Absence]:
+    """The absences of a node, in order.
+
+    Args:
+        node: its name.
+        signs: of all nodes, in their order.
+        life: moments at which the node logged something, sorted.
+        end: end of the node's evidence.
+    """
+    own = [s for s in signs if s.node == node and (s.claim in _STOPS or s.claim in _STARTS or s.claim in GROUP_CLAIMS)]
+    has_membership = any(sign.claim in _MEMBER for sign in own)
+    found: list[Absence] = []
+    stopped: list[Sign] = []
+    booted: int | None = None
+    for at, sign in enumerate(own):
+        if sign.claim in _STOPS:
+            stopped.append(sign)
+        elif sign.claim is Claim.BOOT:
+            if booted is not None and sign.time - booted <= _ONE_BOOT and not stopped:
+                continue
+            booted = sign.time
+            back = _membership(own[at:], sign, has_membership=has_membership)
+            if stopped:
+                found.append(Absence(stopped[0].time, back.time, (*stopped, sign)))
+            else:
+                alive = _last_before(life, sign.time)
+                if alive is not None:
+                    found.append(Absence(alive, back.time, (sign,), known=False))
+                elif back is not sign:
+                    found.append(Absence(sign.time, back.time, (sign, back)))
+            stopped = []
+        elif stopped:
+            found.append(Absence(stopped[0].time, sign.time, (*stopped, sign)))
+            stopped = []
+    if stopped:
+        found.append(Absence(stopped[0].time, max(end, stopped[0].time), tuple(stopped)))
+    return found
+
+
+def _membership(following: Sequence[Sign], boot: Sign, *, has_membership: bool) -> Sign:
+    """The sign with which a node is back in the cluster after a boot."""
+    if has_membership:
+        for sign in following[1:]:
+            if sign.time - boot.time > _STARTING or sign.claim in _STOPS:
+                break
+            if sign.claim in _MEMBER or sign.claim in GROUP_CLAIMS:
+                return sign
+    return boot
+
+
+def _last_before(life: Sequence[int], moment: int) -> int | None:
+    at = bisect_left(life, moment) - 1
+    return life[at] if at >= 0 else None
+
+
+def signs_of_life(node: str, observations: Iterable[Observation], times: Times) -> list[int]:
+    """Moments at which a node logged something that the catalogue knows, but for its boots, sorted."""
+    return sorted(
+        times.moment(one.node, one.raw, one.log, one.number).time
+        for one in observations
+        if one.node == node and one.claim not in _STARTS and one.claim is not Claim.UNEXPECTED_SHUTDOWN
+    )

@@ -1,0 +1,164 @@
+"""The observations that bear on one group, on the common time line and in the order in which they happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from forensics.claims import GROUP_CLAIMS, PASSIVE_CLAIMS, Claim
+from parsers.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from forensics.clocks.model import Moment
+    from forensics.observations import Observation
+
+MAILBOX_CLAIMS: Final = PASSIVE_CLAIMS | {Claim.ACTIVE, Claim.ACTIVE_ENDED, Claim.HANDOFF}
+"""Claims on the clustered mailbox server's group, which name no group."""
+
+PRESENCE_CLAIMS: Final = frozenset(
+    {Claim.BOOT, Claim.SHUTDOWN, Claim.UNEXPECTED_SHUTDOWN, Claim.FORMED, Claim.JOINED, Claim.DOWN, Claim.NODE_REMOVED}
+)
+"""Claims on a machine and its membership, which bear on every group."""
+
+# Causes stand before effects where two nodes' clocks cannot tell: what ends a role, then what begins one.
+_ENDING: Final = frozenset(
+    {Claim.GROUP_OFFLINE, Claim.GROUP_GOING_OFFLINE, Claim.SHUTDOWN, Claim.NODE_REMOVED, Claim.DOWN}
+)
+_BEGINNING: Final = frozenset({Claim.GROUP_COMING_ONLINE, Claim.GROUP_ONLINE, Claim.ACTIVE})
+_TOLERANCE: Final = 2 * TICKS_PER_SECOND
+
+
+class Times(Protocol):
+    """What the reconstruction asks of the clocks."""
+
+    def moment(self, node: str, raw: int, log: tuple[str, str] | None = None, number: int | None = None) -> Moment:
+        """The recorded time of a node on the common time line."""
+        ...
+
+    def shown(self, time: int) -> int:
+        """What the reference's clock showed at a moment of the common time line."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One observation as far as one group is concerned.
+
+    Attributes:
+        node: of which it speaks (the removed node, not the one that reports the removal).
+        claim: what it says of that node.
+        time, low, high: when, on the common time line; `high` includes the resolution of the recorded time.
+        bounded: False where the clock that recorded it is not bounded on both sides.
+        weight: what it costs not to believe it.
+        observation: the event behind it.
+    """
+
+    node: str
+    claim: Claim
+    time: int
+    low: int
+    high: int
+    bounded: bool
+    weight: float
+    observation: Observation
+
+    @property
+    def reference(self) -> str:
+        """How conclusions name the event behind it."""
+        return self.observation.reference
+
+
+_MARK_WEIGHTS: Final = {"documented": 1.0, "inferred": 0.9, "common": 0.8, "unverified": 0.25, "unknown": 0.0}
+_STRONG, _WEAK = 8.0, 1.0
+
+
+def weight(observation: Observation) -> float:
+    """What a claim is worth, by how strong the catalogue calls it and how well it is known."""
+    return (_STRONG if observation.strong else _WEAK) * _MARK_WEIGHTS.get(str(observation.mark), 0.0)
+
+
+def signs_of(
+    observations: Iterable[Observation], nodes: Collection[str], group: str | None, times: Times, *, mailbox: bool
+) -> list[Sign]:
+    """The signs on `group` among `observations`, in the order in which they happened.
+
+    Args:
+        observations: of all nodes.
+        nodes: names of the nodes; what other computers say is left out.
+        group: name of the group, compared without case; None where no event names the mailbox server's.
+        times: the clocks.
+        mailbox: whether it is the clustered mailbox server's group, so that claims on the store and the replication
+            bear on it.
+    """
+    folded = group.casefold() if group is not None else None
+    known = set(nodes)
+    found = []
+    for one in observations:
+        node = one.node
+        if one.claim in GROUP_CLAIMS:
+            if folded is None or (one.object or "").casefold() != folded:
+                continue
+        elif one.claim is Claim.NODE_REMOVED:
+            node = short_name(one.object)
+        elif one.claim in MAILBOX_CLAIMS:
+            if not mailbox:
+                continue
+        elif one.claim not in PRESENCE_CLAIMS:
+            continue
+        if node not in known or not (worth := weight(one)):
+            continue
+        when = times.moment(one.node, one.raw, one.log, one.number)
+        high = when.high + max(0, one.resolution - 1)
+        found.append(Sign(node, one.claim, when.time, when.low, high, when.bounded, worth, one))
+    found.sort(key=_order)
+    return _coming_online(_causes_first(found))
+
+
+def short_name(computer: str | None) -> str:
+    """A computer's name as nodes are named: upper case, without domain."""
+    return (computer or "").partition(".")[0].upper()
+
+
+def _order(sign: Sign) -> tuple[object, ...]:
+    one = sign.observation
+    strings = tuple(text or "" for text in one.strings)
+    return sign.time, one.log, -1 if one.number is None else one.number, one.source, one.event_id, strings
+
+
+def _rank(sign: Sign) -> int:
+    return 0 if sign.claim in _ENDING else 2 if sign.claim in _BEGINNING else 1
+
+
+def _causes_first(signs: list[Sign]) -> list[Sign]:
+    """Put causes before effects where signs of two nodes lie closer together than clocks and whole seconds can tell.
+
+    The order of the signs of one reporting node stays.
+    """
+    ordered: list[Sign] = []
+    for sign in signs:
+        place = len(ordered)
+        # Far enough back for any burst at one moment, and bounded, whatever the evidence holds.
+        for at in range(len(ordered) - 1, max(-1, len(ordered) - 17), -1):
+            before = ordered[at]
+            if before.observation.node == sign.observation.node or sign.time - before.time > _TOLERANCE:
+                break
+            if _rank(before) > _rank(sign):
+                place = at
+        ordered.insert(place, sign)
+    return ordered
+
+
+def _coming_online(signs: list[Sign]) -> list[Sign]:
+    """Take the weight from databases that start while their group comes online: that nobody is active yet fits them."""
+    coming: set[str] = set()
+    ordered = []
+    for sign in signs:
+        if sign.claim is Claim.GROUP_COMING_ONLINE:
+            coming.add(sign.node)
+        elif sign.claim in GROUP_CLAIMS or sign.claim in PRESENCE_CLAIMS:
+            coming.discard(sign.node)
+        light = sign.claim is Claim.ACTIVE and sign.node in coming
+        ordered.append(replace(sign, weight=sign.weight / 100) if light else sign)
+    return ordered
