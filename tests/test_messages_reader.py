@@ -231,10 +231,34 @@ def test_a_program_cut_off():
         assert problems
 
 
-def test_too_large(monkeypatch):
-    """A program larger than the limit is not read into memory, and says so."""
-    monkeypatch.setattr(reader, "MAX_FILE", 100)
-    assert read(pe.message_file({1: "one"})) == ([], [ProblemKind.LIMIT])
+def test_a_large_program():
+    """Of a program only what is needed is read: the tables behind gigabytes of code, and those not to their end."""
+    place = 3 << 30
+    section = pe.resources({pe.ENGLISH: pe.message_table({1: "one"})})
+    raw = bytearray(pe.program(section))
+    struct.pack_into("<I", raw, raw.index(b".rsrc") + 20, place)
+
+    class Sparse(io.BytesIO):
+        def seek(self, offset, whence=0):
+            self.at = place + len(section) if whence == io.SEEK_END else offset
+            return self.at
+
+        def read(self, size=-1):
+            assert 0 <= size < 1 << 20
+            behind = section[max(0, self.at - place) :][:size] if self.at + size > place else b""
+            return bytes(raw)[self.at :][:size] if self.at < len(raw) else behind
+
+    found = MessageFileReader(Sparse())
+    assert ([text.text for text in found.texts()], found.problems) == (["one"], [])
+
+
+def test_a_table_too_large(monkeypatch):
+    """Of a table beyond the limit the first part is read, and the rest is told of."""
+    whole = pe.message_file({number: f"text number {number}" for number in range(1000)})
+    monkeypatch.setattr(reader, "MAX_TABLE", 20_000)
+    found, problems = read(whole)
+    assert 100 < len(found) < 1000
+    assert ProblemKind.LIMIT in problems
 
 
 def test_any_byte_changed():
