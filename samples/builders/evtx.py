@@ -320,6 +320,11 @@ class EvtxWriter:
         """Chunks begun so far, the one that is being filled and those that were overwritten included."""
         return self._index + (self._chunk.free > CHUNK_HEADER_SIZE)
 
+    @property
+    def end(self) -> int:
+        """Offset in the file at which the records end that were added so far."""
+        return self._offset(self._index) + self._chunk.free
+
     def end_chunk(self) -> None:
         """Write the chunk as it is; the next event begins a new one. Nothing happens to a chunk without records."""
         if self._chunk.free == CHUNK_HEADER_SIZE:

@@ -10,12 +10,23 @@ Server 2008: `System.evtx`, `Application.evtx`, `Microsoft-Windows-FailoverClust
 The truth is written beside the evidence, never inside it, as JSON. Times are true UTC, `2008-01-10T12:00:35.000000Z`;
 only `modified` and `made_recorded` are by the clock of the node that set them.
 
-- `schema` 1; `scenario`, `system`, `seed`, `start`, `end`, `group` (of the clustered mailbox server), `cluster`.
-- `nodes`: `name`, `clock`: list of `since`, `offset_seconds` (what the clock shows minus true time).
+- `schema` 2 (1 had less, and the same of what it had); `scenario`, `system`, `seed`, `start`, `end`, `group` (of the
+  clustered mailbox server), `cluster`.
+- `nodes`: `name`, `clock`: list of `since`, `offset_seconds` (what the clock shows minus true time), `drift_ppm` (what
+  it gains beside, in millionths of the time since `start`).
+- `clock_steps`: clocks that were set: `node`, `time`, `seconds` (forwards, or back), `logged` by the node itself.
+- `copy_times`: whose clock set the times of copied entries, `origin` or `receiver`; null on Server 2008.
+- `degraded`: what was done to the evidence: `kind`, and more by kind; none: the evidence is complete.
+- `strays`: events in the evidence that never were: `log`, `record_number`, `time` (at which its node's clock would show
+  it), `computer`, `event_id`, `strings`.
 - `intervals`: `node`, `role` (active, passive, down) in `group`, `start`, `end`. From the moment at which the group is
-  offline on a node until it is online on the other both are passive.
-- `transitions`: moves of every group, the well-known ones too: `group`, `from`, `to`, `kind` (quiet, crash), `asked`
-  (the group starts going offline; in a crash the same as `offline`), `offline`, `online`.
+  offline on a node until it is online somewhere nobody is active, and a node that is up is passive. A node is down
+  until it has joined the cluster.
+- `transitions`: moves of every group, the well-known ones too: `group`, `from`, `to`, `kind` (quiet; crash: nothing
+  says that it went offline), `asked` (the group starts going offline; in a crash the same as `offline`), `offline`,
+  `online`. A group that starts to come online and does not get there has not moved.
+- `group_restarts`: groups that went offline and came online again on the same node: `group`, `node`, the rest as above.
+- `outages`: machines that went down: `node`, `kind` (restart, crash), `stopped`, `booted` (null: not before the end).
 - `edits`: `revision`, `parent` (revision that was changed), `time`, `modified`, `node`, `role` of the node at that
   moment, `file`, `sha256`, `size`.
 - `replications`: every copy that changed a file: `time`, `from`, `to`, `file`, `forced`, `copied`, `replaced`.
@@ -31,36 +42,82 @@ A file's state is `sha256`, `size`, `modified` everywhere.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from samples.incident import noise
+from samples.incident.chance import random_setting
 from samples.incident.clock import TICKS
+from samples.incident.degrade import DEGRADATIONS, degrade, strays
 from samples.incident.evidence import Item, evidence
-from samples.incident.scenarios import HOUR, SCENARIOS, SYSTEMS, Setting
+from samples.incident.logs import Hidden, LogRecords, Record, logs_of, records_of
+from samples.incident.scenarios import HOUR, SCENARIOS
+from samples.incident.setting import SYSTEMS, ClockStep, Setting
 from samples.incident.simulation import Simulation
 from samples.incident.truth import truth
 
-__all__ = ["SCENARIOS", "SYSTEMS", "Incident", "Setting", "build"]
+if TYPE_CHECKING:
+    from samples.incident.logs import Log
+
+__all__ = [
+    "DEGRADATIONS",
+    "SCENARIOS",
+    "SYSTEMS",
+    "ClockStep",
+    "Hidden",
+    "Incident",
+    "LogRecords",
+    "Record",
+    "Setting",
+    "build",
+    "random_incident",
+    "random_setting",
+]
 
 
-@dataclass(frozen=True, slots=True)
 class Incident:
-    """One incident: the items of evidence, sorted by path, and the truth."""
+    """One incident: its evidence, as files and as records, and the truth. What is not asked for is not made."""
 
-    items: list[Item]
-    truth: dict[str, Any]
+    def __init__(self, simulation: Simulation) -> None:
+        self.setting = simulation.setting
+        self._simulation = simulation
+        self._logs: list[Log]
+        self._logs, self._nodes, self._degraded = degrade(simulation, logs_of(simulation))
+
+    @cached_property
+    def items(self) -> list[Item]:
+        """The files and folders of the evidence, sorted by path."""
+        return evidence(self._simulation, self._logs, self._nodes)
+
+    @cached_property
+    def entries(self) -> list[LogRecords]:
+        """What readers find in the log files of `items`, and the truth about each record, sorted by path."""
+        return [records_of(log) for log in self._logs]
+
+    @cached_property
+    def truth(self) -> dict[str, Any]:
+        """What really happened, as plain JSON values."""
+        return truth(self._simulation, self._degraded, strays(self._logs))
 
     def truth_json(self) -> str:
         """The truth as text, the same for the same incident."""
         return json.dumps(self.truth, indent=1, sort_keys=True) + "\n"
 
+    def shown(self, node: str, true: int) -> int:
+        """What a node's clock showed at a true time; both FILETIME."""
+        return self._simulation.nodes[node].clock.read(true)
+
 
 def build(setting: Setting) -> Incident:
-    """Play an incident. KeyError for a scenario that there is not."""
+    """Play an incident. KeyError for a scenario or a degradation that there is not."""
     scenario = SCENARIOS[setting.scenario]
     simulation = Simulation(setting)
     scenario.play(simulation)
     noise.start(simulation)
     simulation.run(setting.start + int(scenario.hours * HOUR * TICKS))
-    return Incident(evidence(simulation), truth(simulation))
+    return Incident(simulation)
+
+
+def random_incident(seed: int, *, complete: bool | None = None) -> Incident:
+    """The incident of a seed: see `random_setting`."""
+    return build(random_setting(seed, complete=complete))

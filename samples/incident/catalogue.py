@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SYSTEM, APPLICATION = "System", "Application"
+SYSTEM, APPLICATION, SECURITY = "System", "Application", "Security"
 OPERATIONAL = "Microsoft-Windows-FailoverClustering/Operational"
-ERROR, WARNING, INFORMATION = 2, 3, 4
+AUDIT, ERROR, WARNING, INFORMATION = 0, 2, 3, 4
 CLUSTERING = "Microsoft-Windows-FailoverClustering"
 
 
@@ -23,11 +23,12 @@ class Row:
         log: log on Server 2003, and on 2008 unless `log_2008` names another.
         source: source on Server 2003, and on 2008 unless `source_2008` names another.
         event_id: low word of the identifier.
-        level: on the scale of .evtx.
+        level: on the scale of .evtx; 0: an audit of something that succeeded.
         high: high word of the identifier; None: made from the level.
         names: names of the values on Server 2008; None: a classic event there too.
         only: "2003" or "2008" where the other does not log it.
         by_user: whether the entry carries the SID of the administrator who did it.
+        times: whether its values are times (Server 2008).
     """
 
     log: str
@@ -40,6 +41,7 @@ class Row:
     log_2008: str | None = None
     only: str | None = None
     by_user: bool = False
+    times: bool = False
 
     @property
     def qualifiers(self) -> int:
@@ -72,6 +74,20 @@ CATALOGUE: dict[str, Row] = {
     "service_state": Row(SYSTEM, "Service Control Manager", 7036, names=("param1", "param2")),
     "clock_source": Row(
         SYSTEM, "W32Time", 35, high=0x425A, names=("TimeSource",), source_2008="Microsoft-Windows-Time-Service"
+    ),
+    # New time, old time: names, types and order as in real logs.
+    "clock_stepped": Row(
+        SYSTEM,
+        "Kernel-General",
+        1,
+        names=("NewTime", "OldTime"),
+        source_2008="Microsoft-Windows-Kernel-General",
+        only="2008",
+        times=True,
+    ),
+    "time_changed_2003": Row(SECURITY, "Security", 520, AUDIT, high=0, only="2003"),
+    "time_changed_2008": Row(
+        SECURITY, "Security", 4616, AUDIT, names=(), source_2008="Microsoft-Windows-Security-Auditing", only="2008"
     ),
     "database_started": Row(APPLICATION, "MSExchangeIS Mailbox Store", 9523),
     "database_stopped": Row(APPLICATION, "MSExchangeIS Mailbox Store", 9539),

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from samples.incident.clock import UNIX_EPOCH, moment
-from samples.incident.logfiles import log_files
+from samples.incident.logfiles import log_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from samples.incident.logs import Log
     from samples.incident.simulation import Simulation
 
 _NTFS_FIELD, _NTFS_TIMES = 0x000A, 0x0001
@@ -30,13 +32,13 @@ class Item:
     content: bytes | None
 
 
-def evidence(simulation: Simulation) -> list[Item]:
-    """All items, sorted by path."""
+def evidence(simulation: Simulation, logs: Iterable[Log], nodes: Iterable[str]) -> list[Item]:
+    """The logs and the Data folders of these nodes, sorted by path."""
     items: dict[str, Item] = {}
-    for node in simulation.nodes.values():
-        end = node.clock.read(simulation.now)
-        for name, data in log_files(node, simulation.setting.system).items():
-            items[f"{node.name}/Logs/{name}"] = Item(f"{node.name}/Logs/{name}", end, data)
+    for log in logs:
+        end = simulation.nodes[log.owner].clock.read(simulation.now)
+        items[log.path] = Item(log.path, end, log_bytes(log))
+    for node in (simulation.nodes[name] for name in nodes):
         for name, state in node.files.items():
             path = f"{node.name}/Data/{name}"
             items[path] = Item(path, state.modified, state.revision.content)

@@ -7,11 +7,11 @@ business. A new one is a function here and a line in `SCENARIOS`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from samples.incident import content
-from samples.incident.clock import TICKS, filetime
+from samples.incident.clock import TICKS
+from samples.incident.world import WELL_KNOWN_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,40 +19,7 @@ if TYPE_CHECKING:
     from samples.incident.simulation import Simulation
 
 HOUR = 3600
-SYSTEMS = ("2003", "2008")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Everything that a simulation is made from. Equal settings, equal incidents.
-
-    Attributes:
-        scenario: name of a scenario.
-        system: "2003" or "2008": Windows Server, and so the form of the logs.
-        seed: the rest of what is decided by chance.
-        start: true time of the first boot, FILETIME.
-        node_names: the two nodes, in upper case.
-        cms: name of the clustered mailbox server, which is that of its group too.
-        cluster: name of the cluster.
-        domain: DNS domain of the nodes.
-        skew_seconds: how far a clock may be off, either way.
-        noise_seconds: mean time between two pieces of background noise on a node.
-        dropped_copies: share of event-log entries that are not copied to the other node (2003).
-        backup_scheme: how backup sets are named; None: one is chosen.
-    """
-
-    scenario: str
-    system: str
-    seed: int
-    start: int = filetime(datetime(2008, 1, 7, 6, tzinfo=UTC))
-    node_names: tuple[str, str] = ("EXNODE1", "EXNODE2")
-    cms: str = "CMS1"
-    cluster: str = "EXCLUSTER"
-    domain: str = "contoso.local"
-    skew_seconds: float = 60
-    noise_seconds: float = 1500
-    dropped_copies: float = 0.02
-    backup_scheme: str | None = None
+MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +100,125 @@ def _crash(simulation: Simulation) -> None:
     simulation.after(40 * HOUR, simulation.move)
 
 
+def _double_failover(simulation: Simulation) -> None:
+    """Twice, the group moves to the other node and within minutes back again."""
+    _begin(simulation)
+    for low in (10, 20):
+        there = simulation.rng.uniform(low, low + 4) * HOUR
+        simulation.after(there, simulation.move)
+        simulation.after(there + simulation.rng.uniform(1, 8) * MINUTE, simulation.move)
+    _edits(simulation, 3, 9.5, 4, content.REPLICATED)
+    _edits(simulation, 14.5, 19.5, 4, content.REPLICATED)
+
+
+def _boot_storm(simulation: Simulation) -> None:
+    """Six clean restarts within an hour, at least two of each node; what the node holds moves away before."""
+    _begin(simulation)
+    _edits(simulation, 3, 5, 3, content.REPLICATED)
+    nodes = list(simulation.nodes.values()) * 2 + [simulation.rng.choice(list(simulation.nodes.values()))] * 2
+    simulation.rng.shuffle(nodes)
+    first = simulation.rng.uniform(6, 9) * HOUR
+    for index, node in enumerate(nodes):
+        simulation.after(first + (index * 9.5 + simulation.rng.uniform(0, 2)) * MINUTE, simulation.restart, node)
+    _edits(simulation, 10.5, 11.5, 2, content.REPLICATED)
+
+
+def _well_known_moves(simulation: Simulation) -> None:
+    """The well-known groups move often, that of the mailbox server once or never."""
+    _begin(simulation)
+    _edits(simulation, 3, 23, 8, content.REPLICATED)
+    for group in WELL_KNOWN_GROUPS:
+        for index in range(simulation.rng.randint(8, 15)):
+            simulation.after((3 + 1.3 * index + simulation.rng.uniform(0, 1)) * HOUR, simulation.move, group)
+    if simulation.rng.random() < 0.5:
+        simulation.after(simulation.rng.uniform(8, 20) * HOUR, simulation.move)
+
+
+def _crash_passive(simulation: Simulation) -> None:
+    """The passive node stops dead, twice: the group of the mailbox server stays where it is."""
+    _begin(simulation)
+    _edits(simulation, 3, 18, 6, content.REPLICATED)
+    simulation.after(simulation.rng.uniform(4, 6) * HOUR, simulation.move, simulation.rng.choice(WELL_KNOWN_GROUPS))
+    for low in (7, 12):
+        simulation.after(simulation.rng.uniform(low, low + 4) * HOUR, simulation.crash_passive)
+
+
+def _crash_both(simulation: Simulation) -> None:
+    """Both nodes stop dead, together or within three minutes; the one that is back first takes the groups."""
+    _begin(simulation)
+    _edits(simulation, 3, 10, 4, content.REPLICATED)
+    hour = simulation.rng.uniform(10, 14) * HOUR
+    nodes = list(simulation.nodes.values())
+    simulation.rng.shuffle(nodes)
+    later = simulation.rng.choice((0, 0, simulation.rng.uniform(1, 180)))
+    for wait, node in zip((0, later), nodes, strict=True):
+        simulation.after(hour + wait, simulation.crash, node)
+    simulation.after(simulation.rng.uniform(18, 20) * HOUR, simulation.move)
+
+
+def _group_restart(simulation: Simulation) -> None:
+    """The group goes offline and comes online again on the same node, three times, with one move in between."""
+    _begin(simulation)
+    for low in (4, 9, 19):
+        simulation.after(simulation.rng.uniform(low, low + 4) * HOUR, simulation.restart_group)
+    simulation.after(simulation.rng.uniform(14, 18) * HOUR, simulation.move)
+    _edits(simulation, 3, 22, 6, content.REPLICATED)
+
+
+def _many_moves(simulation: Simulation) -> None:
+    """Ten moves, five in each direction, a quarter of an hour after any edit."""
+    _begin(simulation)
+    for index in range(10):
+        low = 4 + 4 * index
+        hour = simulation.rng.uniform(low + 1, low + 3.5)
+        _edits(simulation, low, hour - 0.25, simulation.rng.randint(0, 2), content.REPLICATED)
+        simulation.after(hour * HOUR, simulation.move)
+    simulation.after(simulation.rng.uniform(8, 40) * HOUR, simulation.move, "Available Storage")
+
+
+def _one_way(simulation: Simulation) -> None:
+    """A single move, and nobody comes back: an offset of the clocks is bounded from one side only."""
+    _begin(simulation)
+    hour = simulation.rng.uniform(6, 18)
+    _edits(simulation, 3, hour - 0.25, 4, content.REPLICATED)
+    _edits(simulation, hour + 0.25, 23, 3, content.REPLICATED)
+    simulation.after(hour * HOUR, simulation.move)
+
+
+def _no_move(simulation: Simulation) -> None:
+    """Nothing moves: one node is active from its start to the end."""
+    _begin(simulation)
+    _edits(simulation, 3, 11, 5, content.REPLICATED)
+
+
+def _long(simulation: Simulation) -> None:
+    """A month: a move in most weeks, restarts of the passive node, a crash."""
+    _begin(simulation)
+    day = 24 * HOUR
+    for start in (2, 5, 9, 12, 16, 19, 26):
+        simulation.after((start + simulation.rng.random()) * day, simulation.move)
+    for start in (4, 11, 18, 28):
+        simulation.after((start + simulation.rng.random()) * day, simulation.restart_passive)
+    for start in (3, 10, 17, 24):
+        simulation.after((start + simulation.rng.random()) * day, simulation.move, "Cluster Group")
+    simulation.after((22 + simulation.rng.random()) * day, simulation.crash_active)
+    _edits(simulation, 3, 740, 40, content.REPLICATED)
+
+
 SCENARIOS = {
+    "boot-storm": Scenario("six restarts of the two nodes in an hour", 12, _boot_storm),
     "crash": Scenario("the active node stops dead; nothing is lost", 48, _crash),
+    "crash-both": Scenario("both nodes stop dead", 22, _crash_both),
+    "crash-passive": Scenario("the passive node stops dead, twice", 20, _crash_passive),
+    "double-failover": Scenario("there and back within minutes, twice", 26, _double_failover),
+    "group-restart": Scenario("the group restarts where it is; one move", 24, _group_restart),
+    "long": Scenario("a month with moves, restarts and a crash", 31 * 24, _long),
+    "many-moves": Scenario("ten moves in two days", 48, _many_moves),
+    "no-move": Scenario("one node is active all the time", 12, _no_move),
+    "one-way": Scenario("a single move", 24, _one_way),
     "quiet": Scenario("edits and clean moves; nothing is lost", 96, _quiet),
     "failover-in-window": Scenario(
         "a failover within the cycle after a save; the save is lost", 72, _failover_in_window
     ),
+    "well-known-moves": Scenario("the well-known groups move, the mailbox server hardly", 24, _well_known_moves),
 }

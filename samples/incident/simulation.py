@@ -8,30 +8,26 @@ the simulation chooses, and a comment says so.
 
 from __future__ import annotations
 
-import heapq
-from functools import partial
-from random import Random
 from typing import TYPE_CHECKING
 
 from samples.incident import content
 from samples.incident.backups import SCHEMES, BackupSet
-from samples.incident.catalogue import CATALOGUE
 from samples.incident.clock import TICKS, NodeClock, moment
+from samples.incident.engine import Engine
 from samples.incident.world import (
     WELL_KNOWN_GROUPS,
-    Chronicle,
-    Entry,
     FileState,
+    Group,
+    GroupRestart,
     Node,
+    Outage,
     Replication,
     Revision,
     Transition,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from samples.incident.scenarios import Setting
+    from samples.incident.setting import Setting
 
 CYCLE = 30 * TICKS
 DATABASES = ("First Storage Group\\Mailbox Database", "Second Storage Group\\Public Folder Database")
@@ -43,82 +39,25 @@ _VERSIONS = {
 }
 
 
-class Simulation:
-    """One cluster, its time line, and what it leaves behind. Equal settings give equal worlds."""
+class Simulation(Engine):
+    """One cluster, its time line, and what it leaves behind."""
 
     def __init__(self, setting: Setting) -> None:
-        self.setting = setting
-        self.rng = Random(f"{setting.scenario}/{setting.system}/{setting.seed}")
-        self.now = setting.start
-        self.truth = Chronicle()
+        super().__init__(setting)
         self.active: str | None = None
-        self.owners: dict[str, str | None] = dict.fromkeys((*WELL_KNOWN_GROUPS, setting.cms))
+        self.groups = {name: Group(name) for name in (*WELL_KNOWN_GROUPS, setting.cms)}
         self.scheme = setting.backup_scheme or self.rng.choice(sorted(SCHEMES))
-        self._queue: list[tuple[int, int, partial[None]]] = []
-        self._count = 0
         self._defaults: dict[str, Revision] = {}
         # The zero of Statistics.fdb: numbers of revisions that nobody replicates are negative.
         self._own_revisions = 0
         limit = int(setting.skew_seconds * TICKS)
-        self.nodes = {
-            name: Node(name, NodeClock(self.rng.randint(-limit, limit)), self.rng.randrange(CYCLE))
-            for name in setting.node_names
-        }
+        for name, ppm in zip(setting.node_names, setting.drift_ppm, strict=True):
+            clock = NodeClock(self.rng.randint(-limit, limit), ppm, setting.start)
+            self.nodes[name] = Node(name, clock, self.rng.randrange(CYCLE))
         for node in self.nodes.values():
-            self._set_role(setting.cms, node.name, "down")
-
-    # -- the queue ---------------------------------------------------------------------------------------------------
-
-    def at(self, time: int, action: Callable[..., None], *arguments: object) -> None:
-        """Let something happen at a true time; what is asked for first happens first."""
-        heapq.heappush(self._queue, (time, self._count, partial(action, *arguments)))
-        self._count += 1
-
-    def after(self, seconds: float, action: Callable[..., None], *arguments: object) -> None:
-        """Let something happen so many seconds from now."""
-        self.at(self.now + int(seconds * TICKS), action, *arguments)
-
-    def between(self, low: float, high: float, action: Callable[..., None], *arguments: object) -> None:
-        """Let something happen at some moment between so many seconds from now."""
-        self.after(self.rng.uniform(low, high), action, *arguments)
-
-    def run(self, until: int) -> None:
-        """Play everything up to a true time."""
-        while self._queue and self._queue[0][0] <= until:
-            self.now, _, action = heapq.heappop(self._queue)
-            action()
-        self.now = until
-
-    # -- logs --------------------------------------------------------------------------------------------------------
-
-    def log(self, node: Node, key: str, *strings: str) -> None:
-        """Write an entry to the log of a node, if it is up and its system logs such an event."""
-        row = CATALOGUE[key]
-        if not node.up or row.only not in {None, self.setting.system}:
-            return
-        raw = node.clock.read(self.now)
-        computer = node.name if self.setting.system == "2003" else f"{node.name}.{self.setting.domain}"
-        entry = Entry(row, computer, strings, raw, raw)
-        self._append(node, entry)
-        if self.setting.system == "2003" and node.joined:
-            self._copy_entry(node, entry)
-
-    def _append(self, node: Node, entry: Entry) -> None:
-        name = (self.setting.system == "2008" and entry.row.log_2008) or entry.row.log
-        node.logs.setdefault(name, []).append(entry)
-
-    def _copy_entry(self, origin: Node, entry: Entry) -> None:
-        """Copy an entry to the other node. The copy keeps the time of its origin: the simulation's choice."""
-        other = self.other(origin)
-
-        def arrive() -> None:
-            if other.up and other.joined:
-                self._append(other, entry._replace(written=other.clock.read(self.now)))
-
-        if self.rng.random() >= self.setting.dropped_copies:
-            self.between(0.5, 4, arrive)
-        elif self.rng.random() < 0.3:
-            self.after(5, self.log, other, "copies_dropped")
+            self._set_role(node.name, "down")
+        for step in setting.clock_steps:
+            self.after(step.hours * 3600, self.step_clock, self.nodes[setting.node_names[step.node]], step.seconds)
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 
@@ -134,50 +73,69 @@ class Simulation:
         """Start a machine: its logs are opened, it joins the cluster, and the product starts, which makes a backup."""
         node.up, node.booted = True, self.now
         node.opened = {name: len(entries) for name, entries in node.logs.items()}
+        outages = self.truth.outages
+        for at, outage in enumerate(outages):
+            if outage.node == node.name and outage.booted is None:
+                outages[at] = outage._replace(booted=self.now)
         self.log(node, "system_version", *_VERSIONS[self.setting.system])
         self.log(node, "log_started")
         for service in ("Windows Installer", "Cluster Service", "Microsoft Exchange Replication Service"):
             self.between(5, 40, self.log, node, "service_state", service, "running")
-        self.after(50, self._join, node)
+        self.after(50, self._join, node, node.booted)
 
-    def _join(self, node: Node) -> None:
+    def _join(self, node: Node, booted: int) -> None:
+        if not node.up or node.booted != booted:
+            return
         other = self.other(node)
         node.joined = True
         if other.joined:
             self.log(node, "cluster_joined")
             apart = abs(node.clock.read(self.now) - other.clock.read(self.now))
-            # In which direction the difference is given is not documented: the simulation logs its size.
-            self.log(node, "time_difference", node.name, other.name, str(apart))
+            if self.setting.join_differences:
+                # In which direction the difference is given is not documented: the simulation logs its size.
+                self.log(node, "time_difference", node.name, other.name, str(apart))
         else:
             self.log(node, "cluster_formed")
-        self._set_role(self.setting.cms, node.name, "passive")
-        for group in (group for group, owner in self.owners.items() if owner is None):
-            self.owners[group] = node.name
-            self.between(2, 10, self._bring_online, group, node, None)
+        self._set_role(node.name, "passive")
+        for group in (group for group in self.groups.values() if group.owner is None):
+            group.owner = node.name
+            self.between(2, 10, self._bring_online, group, group.turn, node)
         if node.installed:
             self.between(15, 30, self.start_product, node)
 
     def restart(self, node: Node) -> None:
-        """Restart a machine cleanly; the well-known groups that it owns are moved first."""
-        for group in WELL_KNOWN_GROUPS:
-            if self.owners[group] == node.name:
-                self.move(group)
-        self.after(40, self._shut_down, node)
+        """Restart a machine cleanly; the groups that are online on it are moved first."""
+        if not node.joined or node.stopping:
+            return
+        node.stopping = True
+        for group in self.groups.values():
+            if group.owner == node.name:
+                self.move(group.name)
+        self.after(40, self._shut_down, node, node.booted)
 
     def restart_passive(self) -> None:
         """Restart the machine that is passive at this moment."""
         self.restart(self.passive())
 
-    def _shut_down(self, node: Node) -> None:
+    def restart_active(self) -> None:
+        """Restart the machine that is active at this moment."""
+        if self.active:
+            self.restart(self.nodes[self.active])
+
+    def _shut_down(self, node: Node, booted: int) -> None:
+        if not node.up or node.booted != booted:
+            return  # it crashed in the meantime
         user = f"{self.setting.domain.partition('.')[0].upper()}\\Administrator"
         reason = "Operating System: Reconfiguration (Planned)"
         self.log(node, "restart_asked", "winlogon.exe", node.name, reason, "0x80020004", "restart", "", user)
 
         def stop() -> None:
+            if not node.up or node.booted != booted:
+                return
             self.log(node, "log_stopped")
-            node.up = node.joined = False
             node.opened = {name: len(entries) for name, entries in node.logs.items()}
-            self._set_role(self.setting.cms, node.name, "down")
+            self._go_down(node, "restart")
+            self._fail_over(node, (0, 0))
             self.between(90, 180, self.boot, node)
 
         self.between(5, 15, stop)
@@ -187,22 +145,45 @@ class Simulation:
         if self.active:
             self.crash(self.nodes[self.active])
 
+    def crash_passive(self) -> None:
+        """Let the machine that is passive at this moment stop dead."""
+        self.crash(self.passive())
+
     def crash(self, node: Node) -> None:
         """Let a machine stop dead: nothing is logged, taken offline or backed up; its groups come up on the other."""
         if not node.up:
             return
         stopped = self.now
-        node.up = node.joined = False
-        self._set_role(self.setting.cms, node.name, "down")
+        self._go_down(node, "crash")
+        self.between(5, 10, self._report_removed, self.other(node), node)
+        self._fail_over(node, (11, 15))
+        self.between(200, 400, self._boot_after_crash, node, stopped)
+
+    def _report_removed(self, node: Node, removed: Node) -> None:
+        if node.joined:
+            self.log(node, "node_removed", removed.name)
+
+    def _go_down(self, node: Node, kind: str) -> None:
+        node.up = node.joined = node.stopping = False
+        self._set_role(node.name, "down")
         if self.active == node.name:
             self.active = None
+        self.truth.outages.append(Outage(node.name, kind, self.now, None))
+
+    def _fail_over(self, node: Node, seconds: tuple[float, float]) -> None:
+        """The groups of a machine that is gone come up on the other, if that one can take them."""
         other = self.other(node)
-        self.between(5, 10, self.log, other, "node_removed", node.name)
-        for group, owner in self.owners.items():
-            if owner == node.name:
-                self.owners[group] = other.name
-                self.between(11, 15, self._bring_online, group, other, (node, stopped, stopped))
-        self.between(200, 400, self._boot_after_crash, node, stopped)
+        target = other if other.joined and not other.stopping else None
+        for group in self.groups.values():
+            if group.owner != node.name:
+                continue
+            if group.left is None and group.last is not None:
+                group.left = (self.now, self.now, "crash")
+            group.online = False
+            group.turn += 1
+            group.owner = target.name if target else None
+            if target:
+                self.between(*seconds, self._bring_online, group, group.turn, target)
 
     def _boot_after_crash(self, node: Node, stopped: int) -> None:
         self.boot(node)
@@ -211,62 +192,86 @@ class Simulation:
         day = f"{shown.month}/{shown.day}/{shown.year}"
         self.log(node, "unexpected_shutdown", clock, day, "", "", "0", "", "")
 
-    def _set_role(self, group: str, node: str, role: str) -> None:
-        self.truth.roles.append((self.now, group, node, role))
+    def _set_role(self, node: str, role: str) -> None:
+        self.truth.roles.append((self.now, self.setting.cms, node, role))
 
     # -- groups ------------------------------------------------------------------------------------------------------
 
-    def move(self, group: str | None = None) -> None:
-        """Move a group (default: that of the clustered mailbox server) to the other node, cleanly."""
-        group = group or self.setting.cms
-        owner = self.owners[group]
-        if owner is None:
+    def move(self, name: str | None = None) -> None:
+        """Move a group (default: that of the clustered mailbox server) to the other node, cleanly, if it is online."""
+        self._leave(self.groups[name or self.setting.cms], stays=False)
+
+    def restart_group(self, name: str | None = None) -> None:
+        """Take a group offline and bring it online again on the same node."""
+        self._leave(self.groups[name or self.setting.cms], stays=True)
+
+    def _leave(self, group: Group, *, stays: bool) -> None:
+        if not group.online or group.owner is None:
             return
-        source = self.nodes[owner]
-        asked = self.now
-        self.log(source, "group_going_offline", group)
-        is_cms = group == self.setting.cms
-        if is_cms:
+        source = self.nodes[group.owner]
+        group.online = False
+        self.log(source, "group_going_offline", group.name)
+        if group.name == self.setting.cms:
             # From here on nobody is active, and nobody pulls: the simulation's reading of "fails over".
             self.active = None
             for database in DATABASES:
                 self.between(2, 5, self.log, source, "database_stopped", database)
             self.after(6, self.log, source, "service_state", INFORMATION_STORE, "stopped")
-        self.between(7, 10, self._take_offline, group, source, asked)
+        self.between(7, 10, self._take_offline, group, group.turn, self.now, stays)
 
-    def _take_offline(self, group: str, source: Node, asked: int) -> None:
-        self.log(source, "group_offline", group)
-        target = self.other(source)
-        self.owners[group] = target.name
-        if group == self.setting.cms:
-            self._set_role(group, source.name, "passive")
+    def _take_offline(self, group: Group, turn: int, asked: int, stays: bool) -> None:  # noqa: FBT001 -- from the queue
+        if group.turn != turn or group.owner is None:
+            return
+        source = self.nodes[group.owner]
+        other = self.other(source)
+        self.log(source, "group_offline", group.name)
+        if not stays and other.joined and not other.stopping:
+            target: Node | None = other
+        else:
+            target = None if source.stopping else source
+        group.left = (asked, self.now, "quiet")
+        group.owner = target.name if target else None
+        if group.name == self.setting.cms:
+            self._set_role(source.name, "passive")
+            # Whether the product takes a restart of the group for a transition is not documented: it does here.
             self.back_up(source, "active_to_passive")
-        offline = self.now
-        self.between(1, 3, self._bring_online, group, target, (source, asked, offline))
+        if target:
+            self.between(1, 3, self._bring_online, group, turn, target)
 
-    def _bring_online(self, group: str, node: Node, moved: tuple[Node, int, int] | None) -> None:
-        self.log(node, "group_coming_online", group)
-        is_cms = group == self.setting.cms
-        if is_cms:
+    def _bring_online(self, group: Group, turn: int, node: Node) -> None:
+        if group.turn != turn:
+            return
+        self.log(node, "group_coming_online", group.name)
+        if group.name == self.setting.cms:
             self.between(2, 4, self.log, node, "service_state", INFORMATION_STORE, "running")
             for database in DATABASES:
                 self.between(5, 9, self.log, node, "database_started", database)
-        self.between(10, 20, self._online, group, node, moved)
+        self.between(10, 20, self._online, group, turn, node)
 
-    def _online(self, group: str, node: Node, moved: tuple[Node, int, int] | None) -> None:
-        self.log(node, "group_online", group)
-        is_cms = group == self.setting.cms
+    def _online(self, group: Group, turn: int, node: Node) -> None:
+        if group.turn != turn:
+            return
+        self.log(node, "group_online", group.name)
+        is_cms = group.name == self.setting.cms
         if is_cms:
             self.active = node.name
-            self._set_role(group, node.name, "active")
-        if moved is None:
+            self._set_role(node.name, "active")
+        previous, left = group.last, group.left
+        group.online, group.last, group.left = True, node.name, None
+        if previous is None or left is None:
             return
-        source, asked, offline = moved
-        kind = "crash" if asked == offline else "quiet"
-        self.truth.transitions.append(Transition(group, source.name, node.name, kind, asked, offline, self.now))
+        asked, offline, kind = left
+        if previous == node.name:
+            self.truth.group_restarts.append(GroupRestart(group.name, node.name, kind, asked, offline, self.now))
+            return
+        self.truth.transitions.append(Transition(group.name, previous, node.name, kind, asked, offline, self.now))
         if is_cms:
             self.between(0.5, 2, self.log, node, "handoff")
-            self.between(20, 40, self.log, source, "copying_started")
+            self.between(20, 40, self._report_copying, self.nodes[previous])
+
+    def _report_copying(self, node: Node) -> None:
+        if node.name != self.active:
+            self.log(node, "copying_started")
 
     # -- the product -------------------------------------------------------------------------------------------------
 
@@ -275,6 +280,7 @@ class Simulation:
         self.log(node, "installed", f"Product: {PRODUCT} -- Installation completed successfully.")
         self.log(node, "product_installed", PRODUCT, "synthetic", "1033", "0", "Microsoft Corporation")
         node.installed = True
+        node.force_next_sync = self.setting.forced_first_sync and node.name != self.active
         for name in content.REPLICATED:
             if name not in node.files:
                 node.files[name] = FileState(self._default(name), node.clock.read(self.now) + self.rng.randrange(TICKS))
@@ -282,7 +288,9 @@ class Simulation:
         self.between(20, 40, self.start_product, node)
 
     def start_product(self, node: Node) -> None:
-        """Start the product on a node, which makes a backup, and its cycle."""
+        """Start the product on a node, which makes a backup, and its cycle; nothing on a machine that is down."""
+        if not node.up:
+            return
         self.back_up(node, "service_start")
         node.services += 1
         self.at(self.next_cycle(node, self.now), self._cycle, node, node.services)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from samples.incident.clock import TICKS, iso
 from samples.incident.content import REPLICATED
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from samples.incident.world import FileState, Revision
 
 
-def truth(simulation: Simulation) -> dict[str, Any]:
-    """The truth as plain JSON values."""
+def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[dict[str, Any]]) -> dict[str, Any]:
+    """The truth as plain JSON values. `degraded` and `strays`: what was done to the evidence afterwards."""
     setting, told = simulation.setting, simulation.truth
     return {
-        "schema": 1,
+        "schema": 2,
         "scenario": setting.scenario,
         "system": setting.system,
         "seed": setting.seed,
@@ -28,6 +28,7 @@ def truth(simulation: Simulation) -> dict[str, Any]:
         "nodes": [
             {
                 "name": node.name,
+                "drift_ppm": node.clock.ppm,
                 "clock": [
                     {"since": iso(max(since, setting.start)), "offset_seconds": offset / TICKS}
                     for since, offset in node.clock.steps
@@ -35,7 +36,17 @@ def truth(simulation: Simulation) -> dict[str, Any]:
             }
             for node in simulation.nodes.values()
         ],
-        "intervals": _intervals(simulation),
+        "clock_steps": [
+            {"node": change.node, "time": iso(change.time), "seconds": change.ticks / TICKS, "logged": change.logged}
+            for change in told.clock_changes
+        ],
+        "copy_times": setting.copy_times if setting.system == "2003" else None,
+        "degraded": degraded,
+        "strays": strays,
+        "intervals": [
+            {"node": span.node, "role": span.role, "start": iso(span.start), "end": iso(span.end)}
+            for span in role_spans(simulation)
+        ],
         "transitions": [
             {
                 "group": move.group,
@@ -47,6 +58,26 @@ def truth(simulation: Simulation) -> dict[str, Any]:
                 "online": iso(move.online),
             }
             for move in told.transitions
+        ],
+        "group_restarts": [
+            {
+                "group": again.group,
+                "node": again.node,
+                "kind": again.kind,
+                "asked": iso(again.asked),
+                "offline": iso(again.offline),
+                "online": iso(again.online),
+            }
+            for again in told.group_restarts
+        ],
+        "outages": [
+            {
+                "node": outage.node,
+                "kind": outage.kind,
+                "stopped": iso(outage.stopped),
+                "booted": None if outage.booted is None else iso(outage.booted),
+            }
+            for outage in told.outages
         ],
         "edits": [
             {
@@ -101,15 +132,28 @@ def _state(state: FileState) -> dict[str, Any]:
     return {"sha256": state.revision.sha256, "size": len(content), "modified": iso(state.modified)}
 
 
-def _intervals(simulation: Simulation) -> list[dict[str, Any]]:
-    """Roles of each node in the group of the clustered mailbox server, from the first boot to the end."""
-    found = []
+class RoleSpan(NamedTuple):
+    """A node in one role for the group of the clustered mailbox server, true times."""
+
+    node: str
+    role: str
+    start: int
+    end: int
+
+
+def role_spans(simulation: Simulation) -> list[RoleSpan]:
+    """Roles of each node from the first boot to the end."""
+    found: list[RoleSpan] = []
     for name in simulation.nodes:
         changes = [(time, role) for time, _, node, role in simulation.truth.roles if node == name]
         ends = [time for time, _ in changes[1:]] + [simulation.now]
         for (time, role), end in zip(changes, ends, strict=True):
-            if time < end:
-                found.append({"node": name, "role": role, "start": iso(time), "end": iso(end)})
+            if time >= end:
+                continue
+            if found and found[-1].node == name and found[-1].role == role:
+                found[-1] = found[-1]._replace(end=end)
+            else:
+                found.append(RoleSpan(name, role, time, end))
     return found
 
 

@@ -41,13 +41,26 @@ class FileState(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One entry of a node's log. Times are raw: as shown by the clock that was asked for them."""
+    """One entry of a node's log.
 
+    Attributes:
+        node: where it happened.
+        row, computer, strings: what is logged, under which computer name.
+        generated, written: raw times: as shown by the clock that was asked for them.
+        true: true time at which it was logged, on the node where it happened.
+        occurrence: the same for an entry and its copies, and for nothing else.
+        stray: it was never logged by anybody: the log lies.
+    """
+
+    node: str
     row: Row
     computer: str
     strings: tuple[str, ...]
     generated: int
     written: int
+    true: int
+    occurrence: int
+    stray: bool = False
 
 
 @dataclass
@@ -63,11 +76,32 @@ class Node:
     opened: dict[str, int] = field(default_factory=dict)  # entries in each log when it was last opened
     up: bool = False
     joined: bool = False
+    stopping: bool = False  # asked to restart: nothing is moved to it
     installed: bool = False
     booted: int = 0
     services: int = 0  # how often the product was started
     force_next_sync: bool = False
     reported_skips: set[tuple[str, int, int]] = field(default_factory=set)
+
+
+@dataclass
+class Group:
+    """A cluster group.
+
+    Attributes:
+        owner: the node on which it is or is to come online; None: there is none that could take it.
+        online: whether it is online there.
+        last: the node on which it was online last.
+        left: since it was online last: when it was asked to go, when it was offline, and how (quiet, crash).
+        turn: what was put into the queue in an earlier turn is void: its node is gone.
+    """
+
+    name: str
+    owner: str | None = None
+    online: bool = False
+    last: str | None = None
+    left: tuple[int, int, str] | None = None
+    turn: int = 0
 
 
 class Replication(NamedTuple):
@@ -94,6 +128,35 @@ class Transition(NamedTuple):
     online: int
 
 
+class GroupRestart(NamedTuple):
+    """A group that went offline and came online again on the same node, having been online nowhere else."""
+
+    group: str
+    node: str
+    kind: str
+    asked: int
+    offline: int
+    online: int
+
+
+class Outage(NamedTuple):
+    """A machine that went down, and when it was started again (None: not before the end)."""
+
+    node: str
+    kind: str
+    stopped: int
+    booted: int | None
+
+
+class ClockChange(NamedTuple):
+    """A clock that was set by `ticks`, forwards or back. `logged`: its own node has an entry that says so."""
+
+    node: str
+    time: int
+    ticks: int
+    logged: bool
+
+
 @dataclass
 class Chronicle:
     """The truth, in the order in which it came about. All times are true times unless a name says raw."""
@@ -102,4 +165,7 @@ class Chronicle:
     saved: dict[int, int] = field(default_factory=dict)  # raw last-modified time that a revision got when it was saved
     replications: list[Replication] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
+    group_restarts: list[GroupRestart] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+    clock_changes: list[ClockChange] = field(default_factory=list)
     roles: list[tuple[int, str, str, str]] = field(default_factory=list)  # (time, group, node, role)

@@ -1,0 +1,70 @@
+"""Incidents drawn by chance: everything that a setting can be, so that a thousand seeds meet all of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from samples.incident.clock import filetime
+from samples.incident.degrade import DEGRADATIONS
+from samples.incident.engine import COPIES_KEEP, COPIES_RECEIVE
+from samples.incident.scenarios import SCENARIOS
+from samples.incident.setting import SYSTEMS, ClockStep, Setting
+
+# The first is active first: it is not always the first by name. A computer name has up to fifteen characters.
+NODE_NAMES = (
+    ("EXNODE1", "EXNODE2"),
+    ("EXNODE2", "EXNODE1"),
+    ("MBX-B", "MBX-A"),
+    ("ALPHA", "BRAVO"),
+    ("SRV10", "SRV9"),
+    ("NYCEXCHANGE0002", "NYCEXCHANGE0001"),
+)
+GROUPS = ("CMS1", "MAIL", "Mailbox01", "EVS-ONE")
+CLUSTERS = ("EXCLUSTER", "CLU01")
+DOMAINS = ("contoso.local", "corp.example")
+_LONG = 0.01
+
+
+def random_setting(seed: int, *, complete: bool | None = None) -> Setting:
+    """The setting of this seed.
+
+    `complete`: True for evidence of which nothing is missing or wrong, False for the contrary, None for either.
+    """
+    rng = Random(f"incident/{seed}")
+    short = sorted(set(SCENARIOS) - {"long"})
+    scenario = "long" if rng.random() < _LONG else rng.choice(short)
+    system = rng.choice(SYSTEMS)
+    hours = SCENARIOS[scenario].hours
+    steps = rng.choice((0, 0, 1, 1, 2, 3))
+    whole = rng.random() < 0.5
+    kinds = [kind for kind in DEGRADATIONS if system == "2003" or kind != "copies-dropped"]
+    degraded = rng.sample(kinds, rng.choice((1, 1, 1, 2, 3)))
+    is_complete = whole if complete is None else complete
+    return Setting(
+        scenario,
+        system,
+        seed,
+        start=filetime(datetime(2008, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(3 * 365 * 86_400))),
+        node_names=rng.choice(NODE_NAMES),
+        cms=rng.choice(GROUPS),
+        cluster=rng.choice(CLUSTERS),
+        domain=rng.choice(DOMAINS),
+        # The clocks may be twice as far apart as each is off.
+        skew_seconds=rng.choice((0, 1, 20, 60, 150, 300)),
+        noise_seconds=1500 if scenario == "long" else rng.choice((1500, 4000, 10_000)),
+        dropped_copies=rng.choice((0, 0.02)),
+        clock_steps=tuple(sorted(_step(rng, hours) for _ in range(steps))),
+        security_log=rng.random() < 0.3,
+        copy_times=rng.choice((COPIES_KEEP, COPIES_RECEIVE)),
+        join_differences=rng.random() < 0.7,
+        forced_first_sync=rng.random() < 0.5,
+        lower_case=rng.random() < 0.25,
+        degraded=() if is_complete else tuple(degraded),
+    )
+
+
+def _step(rng: Random, hours: float) -> ClockStep:
+    """Some seconds to ten minutes, forwards or back, at any time after the start."""
+    seconds = rng.choice((rng.uniform(2, 30), rng.uniform(30, 600))) * rng.choice((-1, 1))
+    return ClockStep(round(rng.uniform(0.2, hours - 0.2), 4), rng.randrange(2), round(seconds, 3))
