@@ -97,6 +97,13 @@ def test_encodings(flags, encoding, code_page):
     assert read(pe.program(pe.resources({0x407: table}, code_page))) == ([MessageText(7, 0x407, text)], [])
 
 
+def test_bytes_of_no_code_page():
+    """Bytes that the code page does not have become replacement characters, and the file says so."""
+    table = pe.table_of_blocks([(1, 2, struct.pack("<HH4s", 8, 0, b"a\x81c") + pe.entry("two", pe.ANSI))])
+    found, problems = read(with_table(table))
+    assert ([text.text for text in found], problems) == (["a\ufffdc", "two"], [ProblemKind.BAD_VALUE])
+
+
 def test_formats_fit_the_declarations():
     """The formats that loops use have the sizes and the places of the declared structures."""
     numbers = list(range(1, 17))

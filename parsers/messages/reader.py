@@ -178,8 +178,8 @@ class MessageFileReader:
         raw = self._bytes(table.offset, table.size)
         unclear = 0
         for block in self._blocks(table, raw):
-            for message_id, text in self._block(table, raw, *block):
-                unclear += text is None or "\N{REPLACEMENT CHARACTER}" in text
+            for message_id, text, clear in self._block(table, raw, *block):
+                unclear += not clear
                 if text:
                     yield MessageText(message_id, table.language, text)
             if self._left < 0 or len(self.problems) >= MAX_PROBLEMS:
@@ -203,8 +203,8 @@ class MessageFileReader:
 
     def _block(
         self, table: _Table, raw: bytes, block_at: int, low: int, high: int, at: int
-    ) -> Iterator[tuple[int, str | None]]:
-        """The texts of a block with their ids; None for one in an encoding that is not known."""
+    ) -> Iterator[tuple[int, str, bool]]:
+        """The texts of a block as (id, text, whether all of it could be decoded)."""
         if low > high or at >= len(raw):
             self._note(ProblemKind.BAD_RECORD, table.offset + block_at, _BLOCK.size, "a block that cannot be")
             return
@@ -217,7 +217,7 @@ class MessageFileReader:
             self._left -= length
             if self._left < 0:
                 return
-            yield message_id, _text(raw[at + _ENTRY.size : at + length], flags, table.code_page)
+            yield message_id, *_text(raw[at + _ENTRY.size : at + length], flags, table.code_page)
             at += length
 
     # --- bytes and problems -------------------------------------------------------------------------------------------
@@ -234,18 +234,19 @@ class MessageFileReader:
             self.problems.append(Problem(ProblemKind.LIMIT, 0, self._size, detail))
 
 
-def _text(raw: bytes, flags: int, code_page: int) -> str | None:
-    """The text of an entry up to its NUL; None where its flags name no encoding that is known."""
+def _text(raw: bytes, flags: int, code_page: int) -> tuple[str, bool]:
+    """The text of an entry up to its NUL, and whether all of it could be decoded; "" in an encoding not known."""
     if flags == structs.MESSAGE_RESOURCE_UNICODE:
         # Lone halves of surrogate pairs are kept: the case can store them. An odd last byte is half of nothing.
-        text = raw[: len(raw) & ~1].decode("utf-16-le", "surrogatepass")
-    elif flags == structs.MESSAGE_RESOURCE_UTF8:
-        text = raw.decode("utf-8", "replace")
-    elif flags == 0:
-        text = raw.decode(_codec(code_page), "replace")
-    else:
-        return None
-    return text.partition("\0")[0]
+        return raw[: len(raw) & ~1].decode("utf-16-le", "surrogatepass").partition("\0")[0], True
+    if flags not in {0, structs.MESSAGE_RESOURCE_UTF8}:
+        return "", False
+    codec = _codec(code_page) if flags == 0 else "utf-8"
+    raw = raw.partition(b"\0")[0]
+    try:
+        return raw.decode(codec), True
+    except UnicodeDecodeError:
+        return raw.decode(codec, "replace"), False
 
 
 def _codec(code_page: int) -> str:
