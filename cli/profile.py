@@ -1,4 +1,4 @@
-"""`ccrf profile`: the product knowledge that every conclusion rests on."""
+"""`ccrf profile`: the product knowledge that every conclusion rests on, and what is wrong with an extension of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from cli.cases import open_case
 from cli.options import OutputFormat, ProfileFile, Quiet, Verbose  # noqa: TC001  (typer reads them at run time)
 from cli.output import Column, Format, Json, Row, emit_rows
+from cli.text import counted
 from cli.voice import voice
 
 if TYPE_CHECKING:
@@ -17,14 +18,29 @@ if TYPE_CHECKING:
 
     from forensics.profile import Profile
 
-profile_app = typer.Typer(help="The product knowledge in force.", no_args_is_help=True, rich_markup_mode=None)
+profile_app = typer.Typer(
+    help="The product knowledge in force, and extensions of it.", no_args_is_help=True, rich_markup_mode=None
+)
 
 OfCase = Annotated[
     Path | None,
     typer.Option("--case", metavar="CASE", help="The profile that was given when CASE was made.", show_default=False),
 ]
 FIELDS = ("table", "key", "values", "mark", "source", "note")
-MARK_STYLES = {"documented": "green", "inferred": "yellow", "common": "yellow", "unknown": "red"}
+MARK_STYLES = {
+    "documented": "green",
+    "inferred": "yellow",
+    "common": "yellow",
+    "unverified": "magenta",
+    "unknown": "red",
+}
+ToCheck = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="The profile to check: a file, or a built-in one's name.", show_default=False),
+]
+FINDING_FIELDS = ("kind", "line", "table", "key", "field", "says")
+KIND_STYLES = {"error": "red", "warning": "yellow", "replaces": "cyan", "adds": "green"}
+BAD_PROFILE = 2
 
 
 @profile_app.command()
@@ -44,6 +60,33 @@ def show(
     if case is not None and profile is not None:
         raise typer.BadParameter("a case has its own profile; name one of the two", param_hint="--case, --profile")
     emit_rows(profile_rows(_profile(case, profile)), fields=FIELDS, columns=COLUMNS, form=form)
+
+
+@profile_app.command()
+def check(
+    file: ToCheck,
+    *,
+    form: OutputFormat = Format.TABLE,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say everything that is wrong with a profile, or else what it adds, replaces, and leaves in doubt.
+
+    Each finding has its line. The exit code is 2 for a profile that cannot be used; warnings leave it at 0.
+    """
+    voice.adjust(quiet=quiet, verbose=verbose)
+    from forensics.profile_check import FindingKind, check_profile  # noqa: PLC0415  (see cli.ingest)
+
+    checked = check_profile(file)
+    rows: list[Row] = [finding._asdict() for finding in checked.findings]
+    emit_rows(rows, fields=FINDING_FIELDS, columns=FINDING_COLUMNS, form=form)
+    if not checked.usable:
+        voice.warn(f"ccrf: {checked.origin}: {counted(checked.count(FindingKind.ERROR), 'error')}: it cannot be used")
+        raise typer.Exit(BAD_PROFILE)
+    base = "stands alone" if checked.extends == "none" else f"extends {checked.extends}"
+    counts = {kind: checked.count(kind) for kind in FindingKind}
+    does = f"{counted(counts[FindingKind.ADDS], 'row')} added, {counts[FindingKind.REPLACES]} replaced"
+    voice.note(f"{checked.origin}: {base}; {does}; {counted(counts[FindingKind.WARNING], 'warning')}")
 
 
 def _profile(case: Path | None, profile: Path | None) -> Profile:
@@ -70,8 +113,21 @@ def profile_rows(profile: Profile) -> Iterator[Row]:
 def _said(row: Row) -> str:
     """What the fact says beside its key, with the note."""
     values = row["values"]
-    parts = [f"{name} {value}" for name, value in values.items()] if isinstance(values, dict) else []
+    if row["table"] == "events":
+        parts = [_said_of_event(row)]
+    else:
+        parts = [f"{name} {value}" for name, value in values.items()] if isinstance(values, dict) else []
     return "; ".join([*parts, str(row["note"])] if row["note"] else parts)
+
+
+def _said_of_event(row: Row) -> str:
+    from msgspec import convert  # noqa: PLC0415  (see cli.ingest)
+
+    from forensics.profile_check import in_short  # noqa: PLC0415
+    from forensics.profile_rows import EventRow  # noqa: PLC0415
+
+    own = row["values"] if isinstance(row["values"], dict) else {}
+    return in_short(convert({**own, "key": row["key"], "mark": row["mark"], "source": row["source"]}, EventRow))
 
 
 COLUMNS = [
@@ -80,4 +136,11 @@ COLUMNS = [
     Column("mark", lambda row: str(row["mark"] or ""), style=lambda row: MARK_STYLES.get(str(row["mark"]), "")),
     Column("source", lambda row: str(row["source"] or ""), style=lambda _: "dim"),
     Column("says", _said, long=True),
+]
+FINDING_COLUMNS = [
+    Column("line", lambda row: "" if row["line"] is None else str(row["line"]), right=True, labelled=True),
+    Column("kind", lambda row: str(row["kind"]), style=lambda row: KIND_STYLES.get(str(row["kind"]), "")),
+    Column("table", lambda row: str(row["table"])),
+    Column("key", lambda row: str(row["key"])),
+    Column("says", lambda row: str(row["says"]), long=True),
 ]

@@ -151,6 +151,10 @@ class Catalogue:
         wanted |= {source: source for source, _ in self._learned if source not in wanted}
         return tuple(sorted(wanted.values(), key=str.casefold))
 
+    def precedence(self, source: str, event_id: int) -> tuple[EventRow, ...]:
+        """The rows that an event of that source and id can be, in the order in which they are tried."""
+        return tuple(candidate.row for candidate in self._candidates(source, event_id))
+
     def _candidates(self, source: str, event_id: int) -> tuple[_Candidate, ...]:
         known = self._cache.get((source, event_id))
         if known is not None:

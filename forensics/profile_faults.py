@@ -14,7 +14,7 @@ import msgspec
 from forensics.profile_lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _TOML_LINE: Final = re.compile(r"at line (\d+)")
 
@@ -106,15 +106,16 @@ def _faults_of_row(row: Any, row_type: type[msgspec.Struct]) -> Iterator[tuple[s
         yield "", f"Expected a row of fields, got `{_toml_name(row)}`"
         return
     fields = {field.name: field for field in msgspec.structs.fields(row_type)}
+    checks = getattr(row_type, "field_checks", {})
     whole = True
     for name, value in row.items():
         if name not in fields:
             whole = False
             yield name, f"unknown field `{name}`{_near(name, fields)}"
             continue
-        for below, says in _wrong(value, fields[name].type):
-            whole = False
-            yield name + below, says
+        wrong = list(_wrong(value, fields[name].type)) or list(_unheld(value, checks.get(name)))
+        whole = whole and not wrong
+        yield from ((name + below, says) for below, says in wrong)
     for name, field in fields.items():
         if field.required and name not in row:
             whole = False
@@ -136,6 +137,14 @@ def _wrong(value: Any, annotation: Any, *, with_place: bool = True) -> Iterator[
         if "nvalid enum value" in says:
             says += _words(annotation)
         yield below, says
+
+
+def _unheld(value: Any, check: Callable[[Any], None] | None) -> Iterator[tuple[str, str]]:
+    try:
+        if check is not None:
+            check(value)
+    except ValueError as error:
+        yield "", str(error)
 
 
 def _words(annotation: Any) -> str:

@@ -6,15 +6,13 @@ A row that breaks a limit raises `ValueError` while it is made, which msgspec tu
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence  # noqa: TC003  (msgspec reads them at run time)
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
 from forensics.claims import Claim  # noqa: TC001  (msgspec reads it at run time)
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Position = Annotated[int, msgspec.Meta(ge=1, le=255)]
@@ -39,6 +37,8 @@ class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """One row: how well it is known, from where, and a word on it."""
 
     key_field: ClassVar[str] = "name"
+    # What a field has to hold beyond its type: each raises ValueError. A check looks at its own field only.
+    field_checks: ClassVar[Mapping[str, Callable[[Any], None]]] = {}
 
     mark: Mark
     source: Text
@@ -151,8 +151,52 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return (self.contains or "").casefold() in value
 
 
+def check_pattern(pattern: str) -> None:
+    """Refuse a regular expression that is none, or whose time could grow beyond measure with the text.
+
+    Groups cannot be repeated, there are no look-arounds, back-references or flags, and at most three repeats: so the
+    time is bounded by a small power of `PATTERN_TEXT_MAX`.
+
+    Raises:
+        ValueError: says what is wrong.
+    """
+    if len(pattern) > _PATTERN_MAX:
+        raise ValueError(f"it is longer than {_PATTERN_MAX} characters")
+    # Escaped characters and classes become one letter each: what is left of the brackets and repeats is syntax.
+    if re.search(r"\\[1-9]", re.sub(r"\\\\", "", pattern)):
+        raise ValueError("back-references are not allowed")
+    plain = re.sub(r"\[\^?\]?[^\]]*\]", "c", re.sub(r"\\.", "e", pattern, flags=re.DOTALL))
+    if re.search(r"\(\?(?!:)", plain):
+        raise ValueError("of the groups with a ? only (?: ) is allowed")
+    if re.search(r"\)[*+{]", plain):
+        raise ValueError("a group cannot be repeated")
+    if len(re.findall(r"[*+{]", plain)) > _REPEATS_MAX:
+        raise ValueError(f"it has more than {_REPEATS_MAX} repeats (*, +, {{ }})")
+    try:
+        compiled = re.compile(pattern, re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"it is no regular expression: {error}") from error
+    if compiled.groups != 1:
+        raise ValueError(f"it needs exactly one group (...), it has {compiled.groups}")
+
+
+def _check_sources(sources: tuple[str, ...] | list[str]) -> None:
+    if any("*" in source[:-1] for source in sources):
+        raise ValueError("a * stands only at the end of a source")
+
+
+def _check_id(number: int) -> None:
+    if number > 0xFFFF:
+        raise ValueError(f"an id is the low 16 bits of the identifier: of {number} that is {number & 0xFFFF}")
+
+
+def _check_text(text: str) -> None:
+    if not text.strip():
+        raise ValueError("it is blank, so every message would match")
+
+
 class EventRow(Fact, frozen=True, kw_only=True):
-    """What an event says. See docs/profile.md.
+    """What an event says; docs/profile.md explains it to analysts.
 
     Attributes:
         key: its name in the catalogue, such as "ClusSvc 1201".
@@ -173,9 +217,15 @@ class EventRow(Fact, frozen=True, kw_only=True):
     """
 
     key_field: ClassVar[str] = "key"
+    field_checks: ClassVar[Mapping[str, Callable[[Any], None]]] = {
+        "event_sources": _check_sources,
+        "id": _check_id,
+        "object_pattern": check_pattern,
+        "text": _check_text,
+    }
     key: Text
     event_sources: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
-    id: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)] | None = None
+    id: Annotated[int, msgspec.Meta(ge=0)] | None = None
     any_id: bool = False
     log: Text | None = None
     claim: Claim
@@ -194,14 +244,11 @@ class EventRow(Fact, frozen=True, kw_only=True):
             raise ValueError("needs an id, any_id = true, or a text")
         if self.id is not None and self.any_id:
             raise ValueError("has both an id and any_id = true")
-        if any("*" in source[:-1] for source in self.event_sources):
-            raise ValueError("event_sources: a * stands only at the end of a source")
-        if self.text is not None and not self.text.strip():
-            raise ValueError("text is blank, so every message would match")
-        if self.object_pattern is not None:
-            if self.object is None:
-                raise ValueError("object_pattern needs object, the string that it is applied to")
-            check_pattern(self.object_pattern)
+        if self.object_pattern is not None and self.object is None:
+            raise ValueError("object_pattern needs object, the string that it is applied to")
+        for field, check in self.field_checks.items():
+            if getattr(self, field) is not None:
+                check(getattr(self, field))
 
     @property
     def strong(self) -> bool:
@@ -212,35 +259,6 @@ class EventRow(Fact, frozen=True, kw_only=True):
         """The insertion string that the row calls `name`; None where there is no such name, or no such string."""
         position = self.strings.get(name)
         return strings[position - 1] if position is not None and position <= len(strings) else None
-
-
-def check_pattern(pattern: str) -> None:
-    """Refuse a regular expression that is none, or whose time could grow beyond measure with the text.
-
-    Groups cannot be repeated, there are no look-arounds, back-references or flags, and at most three repeats: so the
-    time is bounded by a small power of `PATTERN_TEXT_MAX`.
-
-    Raises:
-        ValueError: says what is wrong.
-    """
-    if len(pattern) > _PATTERN_MAX:
-        raise ValueError(f"object_pattern is longer than {_PATTERN_MAX} characters")
-    # Escaped characters and classes become one letter each: what is left of the brackets and repeats is syntax.
-    if re.search(r"\\[1-9]", re.sub(r"\\\\", "", pattern)):
-        raise ValueError("object_pattern: back-references are not allowed")
-    plain = re.sub(r"\[\^?\]?[^\]]*\]", "c", re.sub(r"\\.", "e", pattern, flags=re.DOTALL))
-    if re.search(r"\(\?(?!:)", plain):
-        raise ValueError("object_pattern: of the groups with a ? only (?: ) is allowed")
-    if re.search(r"\)[*+{]", plain):
-        raise ValueError("object_pattern: a group cannot be repeated")
-    if len(re.findall(r"[*+{]", plain)) > _REPEATS_MAX:
-        raise ValueError(f"object_pattern has more than {_REPEATS_MAX} repeats (*, +, {{ }})")
-    try:
-        compiled = re.compile(pattern, re.IGNORECASE)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"object_pattern is no regular expression: {error}") from error
-    if compiled.groups != 1:
-        raise ValueError(f"object_pattern needs exactly one group (...), it has {compiled.groups}")
 
 
 class Unknown(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
