@@ -14,6 +14,7 @@ from cli.ingest import ingest
 from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.profile import profile_app
+from cli.roles import roles
 from cli.voice import voice
 from forensics import __version__
 
@@ -52,5 +53,6 @@ app.command()(investigate)
 app.command()(ingest)
 app.command()(evidence)
 app.command()(events)
+app.command()(roles)
 app.command()(verify)
 app.add_typer(profile_app, name="profile")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cli.output import Column
 
@@ -32,6 +32,14 @@ def print_heading(text: str) -> None:
     console = _console()
     console.print()
     console.print(Text(text, style="bold"), soft_wrap=True)
+
+
+def print_bar(label: str, letters: str, styles: Mapping[str, str]) -> None:
+    """Print a line of letters, each in its own style, behind a label."""
+    text = Text(label)
+    for letter in letters:
+        text.append(letter, styles.get(letter, ""))
+    _console().print(text, soft_wrap=True)
 
 
 def print_table(
