@@ -263,7 +263,7 @@ def test_a_case_of_version_1_becomes_one_of_today(tmp_path: Path) -> None:
     path, new = tmp_path / "case.db", tmp_path / "new.db"
     Case.create(new).close()
     with Case.create(path) as case:
-        for name in ("role_conflicts", "clock_offsets", "message_texts", "learned_events"):
+        for name in ("role_conflicts", "clock_offsets", "rendered_messages", "message_texts", "learned_events"):
             case.connection.execute(f"DROP TABLE {name}")
         case.connection.execute("ALTER TABLE role_intervals DROP COLUMN contradicted_by")
         case.connection.execute("PRAGMA user_version = 1")

@@ -63,6 +63,7 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "until": str, "evidence": str, "why": str,
     },
     "message_texts": {"id": int, "evidence_id": int, "message_id": int, "language": int, "text": str},
+    "rendered_messages": {"event_id": int, "message_text_id": int},
     "learned_events": {
         "id": int, "evidence_id": int, "event_source": str, "event_id": int, "catalogue_key": str, "text": str,
     },
@@ -83,10 +84,11 @@ TABLES: Final[dict[str, dict[str, type]]] = {
     "settings": {"key": str, "value": str},
 }  # fmt: skip
 
-_PRIMARY_KEYS = {"contents": "sha256", "settings": "key"}
+_PRIMARY_KEYS = {"contents": "sha256", "rendered_messages": "event_id", "settings": "key"}
 _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "problems": [("evidence_id", "evidence", "id")],
     "message_texts": [("evidence_id", "evidence", "id")],
+    "rendered_messages": [("event_id", "events", "id"), ("message_text_id", "message_texts", "id")],
     "learned_events": [("evidence_id", "evidence", "id")],
     "events": [("evidence_id", "evidence", "id"), ("duplicate_of", "events", "id")],
     "file_versions": [
@@ -105,6 +107,7 @@ _NOT_NULL = {
 _SMALL_INDEXES = {
     "problems": [["evidence_id"]],
     "file_versions": [["evidence_id"], ["sha256"]],
+    "message_texts": [["evidence_id"]],
 }
 # Each costs a bulk load about a microsecond a row: only what `ccrf events`, coverage and verify ask for.
 EVENT_INDEXES: Final[dict[str, list[str]]] = {
@@ -157,10 +160,12 @@ def _to_2(connection: sqlite3.Connection) -> None:
     """Room for conclusions on roles and clocks, and for message files."""
     database = sqlite_utils.Database(connection)
     connection.execute("ALTER TABLE role_intervals ADD COLUMN contradicted_by TEXT")
-    for name in ("role_conflicts", "clock_offsets", "message_texts", "learned_events"):
+    for name in ("role_conflicts", "clock_offsets", "message_texts", "rendered_messages", "learned_events"):
         # As `_create_table` does it, without its commit: a migration is one transaction.
         foreign_keys = [sqlite_utils.db.ForeignKey(name, *key) for key in _FOREIGN_KEYS.get(name, [])]
-        connection.execute(database.create_table_sql(name, TABLES[name], pk="id", foreign_keys=foreign_keys))
+        key = _PRIMARY_KEYS.get(name, "id")
+        connection.execute(database.create_table_sql(name, TABLES[name], pk=key, foreign_keys=foreign_keys))
+    connection.execute("CREATE INDEX idx_message_texts_evidence_id ON message_texts(evidence_id)")
 
 
 # From version n to n + 1; each runs inside one transaction.
