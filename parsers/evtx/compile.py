@@ -302,7 +302,8 @@ class _Writer:
                 constant.append(name)
         if len(constant) == len(items):
             return self._constant(tuple(constant))
-        return f"({', '.join(pieces)},)"
+        # Arrays without items leave no value at all, and then there are no names either.
+        return f"({', '.join(pieces)},) or None"
 
     def _binary(self) -> str:
         parts = self._plan.binary

@@ -16,6 +16,7 @@ from parsers.evtx.values import (
     natural,
     value_text,
 )
+from parsers.records import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,28 @@ class Reading:
         self.message: str | None = None
         self.faults: list[str] = []
         self.room = MAX_VALUE_BYTES
+
+    def record(self, offset: int, number: int | None, written: int | None, *, recovered: bool) -> EventRecord:
+        """What was read as a record, beside what stands outside the event's XML."""
+        fields = self.fields
+        event_id, qualifiers = fields.get("event_id"), fields.get("qualifiers")
+        if isinstance(event_id, int) and event_id > 0xFFFF and qualifiers is None:
+            fields["qualifiers"] = event_id >> 16 & 0xFFFF
+        if isinstance(event_id, int):
+            fields["event_id"] = event_id & 0xFFFF
+        given: dict[str, object] = {name: fields.get(name) for name in EventRecord._fields}
+        given |= {
+            "offset": offset,
+            "record_number": number,
+            "written": written,
+            "recovered": recovered,
+            "strings": self.strings,
+            "names": tuple(self.names) if any(name is not None for name in self.names) else None,
+            "data": self.data,
+            "payload": self.payload,
+            "message": self.message,
+        }
+        return EventRecord(**given)  # type: ignore[arg-type]  # the interpreter keeps types per field
 
 
 class Interpreter:

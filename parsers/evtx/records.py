@@ -17,13 +17,13 @@ from parsers.evtx.structs import (
     Token,
     ValueType,
 )
-from parsers.records import EventRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parsers.evtx.compile import Function, Payload
     from parsers.evtx.templates import Template, TemplateStore, Tree
+    from parsers.records import EventRecord
 
 _RECORD_HEADER = RECORD_HEADER.unpack_from
 _INSTANCE = struct.Struct("<II").unpack  # template identifier, offset of the definition
@@ -173,27 +173,9 @@ class RecordDecoder:
         reading = Reading()
         self._depth = 0
         self._fragment(Value(ValueType.BIN_XML, start, end - start), reading)
-        fields = reading.fields
-        if not fields and not reading.faults:
+        if not reading.fields and not reading.faults:
             reading.faults.append("no event in it")
-        event_id, qualifiers = fields.get("event_id"), fields.get("qualifiers")
-        if isinstance(event_id, int) and event_id > 0xFFFF and qualifiers is None:
-            fields["qualifiers"] = event_id >> 16 & 0xFFFF
-        if isinstance(event_id, int):
-            fields["event_id"] = event_id & 0xFFFF
-        given: dict[str, object] = {name: fields.get(name) for name in EventRecord._fields}
-        given |= {
-            "offset": offset,
-            "record_number": number,
-            "written": written,
-            "recovered": recovered,
-            "strings": reading.strings,
-            "names": tuple(reading.names) if any(name is not None for name in reading.names) else None,
-            "data": reading.data,
-            "payload": reading.payload,
-            "message": reading.message,
-        }
-        return EventRecord(**given), reading.faults  # type: ignore[arg-type]  # the interpreter keeps types per field
+        return reading.record(offset, number, written, recovered=recovered), reading.faults
 
     def _define(self, named: bytes) -> _Definition:
         """The definition that an instance names, kept for the next one; BinXmlError when there is none."""

@@ -7,6 +7,7 @@ hexadecimal types as `0x...`, FILETIME as ISO 8601 with all seven digits (100 ns
 from __future__ import annotations
 
 import math
+import re
 import struct
 from codecs import utf_16_le_decode
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from parsers.evtx.structs import ARRAY, FIXED_CODES, ValueType
 from parsers.sids import sid_text
-from parsers.times import filetime_from_datetime, iso_utc
+from parsers.times import TICKS_PER_SECOND, filetime_from_datetime, iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,15 +252,24 @@ def as_filetime(value: Natural, kind: int) -> int | None:
     return None
 
 
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,30}))?(?:Z|([+-])(\d\d):?(\d\d))?", re.ASCII)
+
+
 def filetime_from_iso(text: str) -> int | None:
-    """FILETIME of `YYYY-MM-DDTHH:MM:SS[.fraction]Z`, up to 100 ns, without floats; None for any other text."""
-    whole, dot, fraction = text.removesuffix("Z").partition(".")
+    """FILETIME of `YYYY-MM-DDTHH:MM:SS[.fraction]`, cut to 100 ns, without floats; None for any other text.
+
+    Behind it stands `Z`, an offset such as `+01:00`, or nothing: then it is UTC.
+    """
+    found = _ISO.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups()[:6])
+    fraction, sign, hours, minutes = found.groups()[6:]
     try:
-        base = filetime_from_datetime(datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC))
+        ticks = filetime_from_datetime(datetime(year, month, day, hour, minute, second, tzinfo=UTC))
     except ValueError:
         return None
-    if not dot:
-        return base
-    if not (fraction.isascii() and fraction.isdigit()):
-        return None
-    return base + int(fraction[:7].ljust(7, "0"))
+    if sign:
+        away = (int(hours) * 60 + int(minutes)) * 60 * TICKS_PER_SECOND
+        ticks += away if sign == "-" else -away
+    return ticks + int(fraction[:7].ljust(7, "0")) if fraction else ticks
