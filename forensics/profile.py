@@ -26,6 +26,7 @@ from forensics.profile_rows import (
     LogFile,
     LogSource,
     Mark,
+    MessageFile,
     Named,
     Product,
     ReplicatedFile,
@@ -78,6 +79,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     cluster_groups: tuple[Named, ...] = ()
     logs: tuple[LogFile, ...] = ()
     log_sources: tuple[LogSource, ...] = ()
+    message_files: tuple[MessageFile, ...] = ()
     checkpoint_keys: tuple[CheckpointKey, ...] = ()
     products: tuple[Product, ...] = ()
     services: tuple[Service, ...] = ()
@@ -113,6 +115,10 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def _services(self) -> dict[str, Service]:
         return {row.name.casefold(): row for row in self.services}
 
+    @cached_property
+    def _well_known_groups(self) -> frozenset[str]:
+        return frozenset(row.name.casefold() for row in self.cluster_groups)
+
     def is_product(self, name: str) -> bool:
         """Whether it is the name of a product whose installation matters."""
         return self._products.match(name.casefold()) is not None
@@ -123,7 +129,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def is_well_known_group(self, name: str) -> bool:
         """Whether it is a cluster group that moves on its own and says nothing of any other, without case."""
-        return name.casefold() in {row.name.casefold() for row in self.cluster_groups}
+        return name.casefold() in self._well_known_groups
 
     def rows(self) -> Iterator[tuple[str, str, Row]]:
         """Every row as (table, key, row), in the order of the file: what `ccrf profile show` prints."""

@@ -212,7 +212,10 @@ def in_short(row: Row) -> str:
     """What a row says beside its key, in a line: of an event how it is told and what it claims."""
     if not isinstance(row, EventRow):
         named = {row.key_field, "mark", "source", "note"}
-        return "; ".join(f"{name} {getattr(row, name)}" for name in row.__struct_fields__ if name not in named)
+        values = {name: getattr(row, name) for name in row.__struct_fields__ if name not in named}
+        return "; ".join(
+            f"{name} {', '.join(value) if isinstance(value, tuple) else value}" for name, value in values.items()
+        )
     which = f"id {row.id}" if row.id is not None else "any other id" if row.any_id else "known by its text"
     weighs = row.strong or row.claim in ROLE_CLAIMS
     says = [f"{row.claim} ({row.strength})" if weighs else str(row.claim)]

@@ -21,6 +21,7 @@ PATTERN_TEXT_MAX: Final = 256
 """Characters of an insertion string that an `object_pattern` is applied to; it does not match a longer one."""
 _PATTERN_MAX: Final = 200
 _REPEATS_MAX: Final = 3
+_BRANCHES_MAX: Final = 4
 
 
 class Mark(StrEnum):
@@ -94,6 +95,17 @@ class LogSource(Fact, frozen=True, kw_only=True):
     log: Text
 
 
+class MessageFile(Fact, frozen=True, kw_only=True):
+    """A program or library whose message table holds the texts of event sources; names compare without case.
+
+    A file that is called like the source (`FSECCRService.exe`) needs no row.
+    """
+
+    key_field: ClassVar[str] = "file"
+    file: Text
+    event_sources: Annotated[tuple[Text, ...], msgspec.Meta(min_length=1)]
+
+
 class CheckpointKey(Fact, frozen=True, kw_only=True):
     """A registry key that the product configures as a checkpoint, relative to HKEY_LOCAL_MACHINE."""
 
@@ -154,24 +166,30 @@ class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 def check_pattern(pattern: str) -> None:
     """Refuse a regular expression that is none, or whose time could grow beyond measure with the text.
 
-    Groups cannot be repeated, there are no look-arounds, back-references or flags, and at most three repeats: so the
-    time is bounded by a small power of `PATTERN_TEXT_MAX`.
+    No repeated groups, look-arounds, back-references or flags; few repeats and branches: so the steps are bounded by
+    about the third power of `PATTERN_TEXT_MAX`, whatever the text.
 
     Raises:
         ValueError: says what is wrong.
     """
     if len(pattern) > _PATTERN_MAX:
         raise ValueError(f"it is longer than {_PATTERN_MAX} characters")
-    # Escaped characters and classes become one letter each: what is left of the brackets and repeats is syntax.
     if re.search(r"\\[1-9]", re.sub(r"\\\\", "", pattern)):
         raise ValueError("back-references are not allowed")
+    # Escaped characters and classes become one letter each, repeats one mark each: the rest of the syntax is plain.
     plain = re.sub(r"\[\^?\]?[^\]]*\]", "c", re.sub(r"\\.", "e", pattern, flags=re.DOTALL))
     if re.search(r"\(\?(?!:)", plain):
         raise ValueError("of the groups with a ? only (?: ) is allowed")
-    if re.search(r"\)[*+{]", plain):
+    plain = re.sub(r"(?:[*+]|\{\d*,?\d*\})\??", "\0", plain.replace("(?:", "("))
+    if ")\0" in plain:
         raise ValueError("a group cannot be repeated")
-    if len(re.findall(r"[*+{]", plain)) > _REPEATS_MAX:
-        raise ValueError(f"it has more than {_REPEATS_MAX} repeats (*, +, {{ }})")
+    anchored = plain.startswith("^") and "|" not in plain
+    repeats = plain.count("\0") + (not anchored)
+    if repeats > _REPEATS_MAX:
+        most = f"{_REPEATS_MAX} repeats (*, +, {{ }})"
+        raise ValueError(f"it has more than {most}, or {_REPEATS_MAX} without a ^ at its beginning")
+    if plain.count("?") + plain.count("|") > _BRANCHES_MAX:
+        raise ValueError(f"it has more than {_BRANCHES_MAX} branches (? and |)")
     try:
         compiled = re.compile(pattern, re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as error:
