@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from forensics.claims import PASSIVE_CLAIMS, Claim
+from forensics.claims import GROUP_CLAIMS, PASSIVE_CLAIMS, Claim
 from forensics.roles.signs import MAILBOX_CLAIMS
 from forensics.roles.spans import Span, span_at, union, within, without
+from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from forensics.roles.signs import Sign
 
 ALWAYS: Final = 1 << 62
+# Within this the signs of one coming online or going offline follow each other.
+_PASSAGE: Final = 120 * TICKS_PER_SECOND
+_PASSING: Final = GROUP_CLAIMS | {Claim.ACTIVE, Claim.ACTIVE_ENDED}
 
 # Which signs of a node prove its role just before them, and just behind them.
 ACTIVE_BEFORE: Final = frozenset({Claim.GROUP_GOING_OFFLINE, Claim.GROUP_OFFLINE, Claim.ACTIVE_ENDED})
@@ -101,8 +105,27 @@ def _own(
             and ((at < last and signs[at].claim in behind) or (at > first and signs[at].claim in before))
         )
         known = union(s for anchor in anchors for s in within(_around(anchor, *logs), start, end))
-        margin = min(ownership.margins[at] for at in block)
+        margin = _margin(signs, ownership, block, (number, active))
         yield Tenure(node, active, first, last, start, end, anchors, known, [], margin)
+
+
+def _margin(signs: Sequence[Sign], ownership: Ownership, block: Sequence[int], held: tuple[int, bool]) -> float:
+    """How much dearer the best explanation is that has it otherwise in one of the stretches.
+
+    What lies within the seconds of one coming online or going offline is left out: in which of them the role changed is
+    no other explanation of the whole.
+    """
+    number, active = held
+    margins = {at: ownership.margin(at, number, held=active) for at in block}
+    lasting = [margin for at, margin in margins.items() if not _is_passage(signs, at)]
+    return min(lasting, default=max(margins.values()))
+
+
+def _is_passage(signs: Sequence[Sign], at: int) -> bool:
+    if not 0 < at < len(signs):
+        return False
+    left, right = signs[at - 1], signs[at]
+    return right.time - left.time <= _PASSAGE and (left.claim in _PASSING or right.claim in _PASSING)
 
 
 def _around(anchor: Sign, cover: LogCover, telling: Telling) -> list[Span]:

@@ -33,13 +33,18 @@ class Ownership:
 
     Attributes:
         owners: owner of each stretch: 0 for nobody, else 1 + index of the node.
-        margins: for each stretch how much the best explanation with another owner costs more.
+        excess: for each stretch, by owner (0: nobody), how much more the best explanation with that owner there costs.
         misfits: for each sign what it costs as it stands: 0 for one that fits.
     """
 
     owners: list[int]
-    margins: list[float]
+    excess: list[list[float]]
     misfits: list[float]
+
+    def margin(self, stretch: int, owner: int, *, held: bool) -> float:
+        """How much dearer it is that `owner` was not the owner in a stretch (`held`), or that it was."""
+        excess = self.excess[stretch]
+        return min(cost for state, cost in enumerate(excess) if state != owner) if held else excess[owner]
 
 
 def find_owners(signs: Sequence[Sign], nodes: Sequence[str], told: Callable[[str, int, int], bool]) -> Ownership:
@@ -67,12 +72,12 @@ def find_owners(signs: Sequence[Sign], nodes: Sequence[str], told: Callable[[str
         costs, origins = [], []
         last = forward[-1]
         for after in states:
-            best = after  # of equal ways the one without a change
+            origin = after  # of equal ways the one without a change
             for before in states:
-                if last[before] + step[before][after] < last[best] + step[best][after]:
-                    best = before
-            costs.append(last[best] + step[best][after])
-            origins.append(best)
+                if last[before] + step[before][after] < last[origin] + step[origin][after]:
+                    origin = before
+            costs.append(last[origin] + step[origin][after])
+            origins.append(origin)
         forward.append(costs)
         came_from.append(origins)
         steps.append(step)
@@ -81,15 +86,12 @@ def find_owners(signs: Sequence[Sign], nodes: Sequence[str], told: Callable[[str
         later, step = backward[at + 1], steps[at]
         backward[at] = [min(step[before][after] + later[after] for after in states) for before in states]
     owners = _path(forward[-1], came_from)
-    margins = []
-    for at, owner in enumerate(owners):
-        total = [a + b for a, b in zip(forward[at], backward[at], strict=True)]
-        others = [cost for state, cost in enumerate(total) if state != owner]
-        margins.append(min(others) - total[owner])
+    best = min(forward[-1])
+    excess = [[a + b - best for a, b in zip(f, b, strict=True)] for f, b in zip(forward, backward, strict=True)]
     misfits = [
         _misfit(sign.claim, sign.weight, index[sign.node], owners[at], owners[at + 1]) for at, sign in enumerate(signs)
     ]
-    return Ownership(owners, margins, misfits)
+    return Ownership(owners, excess, misfits)
 
 
 def _path(last: list[float], came_from: list[list[int]]) -> list[int]:
