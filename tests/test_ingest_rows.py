@@ -185,7 +185,7 @@ def copies(tmp_path: Path, *batch: EventRecord) -> dict[int, int | None]:
             live = sum(not one.recovered for one in batch)
             found = len(batch) - live
             evidence_id = case.add_evidence(
-                NewEvidence(path=path, kind="evtx", status="read", sha256="00", live=live, recovered=found)
+                NewEvidence(path=path, kind="evtx", status="read", sha256=path, live=live, recovered=found)
             )
             case.add_prepared_events(make_batch(Decoded(list(batch), []), evidence_id, None).rows)
         finish(case)

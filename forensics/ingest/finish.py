@@ -1,9 +1,10 @@
-"""What can be told only when all evidence is in: duplicates within a log, and nodes. Idempotent."""
+"""What can be told only when all evidence is in: nodes, and which events are one occurrence. Idempotent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from forensics.ingest.copies import hand_over_texts, mark_copies
 from forensics.ingest.nodes import Assignment, NodeBasis, Piece, assign_nodes
 from parsers.kinds import Kind
 
@@ -13,48 +14,16 @@ if TYPE_CHECKING:
     from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
 
-# A record found in slack is a copy where the same log has one of the same number that was written at the same 100 ns
-# (.evt: second) and, as far as both can be read, says the same. Windows leaves such copies: it fills each new chunk in
-# the memory of the one before. The live record is the original; of several copies without one the first.
-# Sorted, not looked up one by one: a log may be made of records that all have one number.
-_TWINS = """
-INSERT INTO twins(id, original) SELECT id, original FROM (
-    SELECT id, recovered, source, duplicate_of,
-      first_value(id) OVER (PARTITION BY {same} ORDER BY recovered, id) AS original
-    FROM events WHERE evidence_id = ?1 AND written_filetime IS NOT NULL
-      AND record_number IN (SELECT record_number FROM events WHERE evidence_id = ?1 AND recovered = 1))
-WHERE original <> id AND recovered = 1 AND duplicate_of IS NULL AND {readable}
-"""
-_SAME_TIME = "record_number, written_filetime"
-_TWINS_IN_FULL = _TWINS.format(
-    same=f"{_SAME_TIME}, source, event_id, strings",
-    readable="source IS NOT NULL",
-)
-_TWINS_IN_PART = _TWINS.format(same=_SAME_TIME, readable="source IS NULL")
-# A temporary table, because the SQLite of older systems has no UPDATE ... FROM.
-_MARK_COPIES = """
-UPDATE events SET duplicate_of = (SELECT original FROM twins WHERE twins.id = events.id)
-WHERE id IN (SELECT id FROM twins)
-"""
-
 
 def finish(case: Case) -> None:
-    """Indexes, full-text search, copies of records, and the node of every piece of evidence."""
+    """Indexes, full-text search, the node of every piece of evidence, and which events are copies of others."""
     case.finish_load()
-    rows = case.evidence()
     with case.transaction():
-        _mark_copies(case, rows)
-        _assign(case, rows)
-
-
-def _mark_copies(case: Case, rows: list[EvidenceRow]) -> None:
-    case.connection.execute("CREATE TEMPORARY TABLE twins(id INTEGER PRIMARY KEY, original INTEGER)")
-    for row in rows:
-        if row.recovered:
-            case.connection.execute(_TWINS_IN_FULL, (row.id,))
-            case.connection.execute(_TWINS_IN_PART, (row.id,))
-    case.connection.execute(_MARK_COPIES)
-    case.connection.execute("DROP TABLE twins")
+        _assign(case, case.evidence())
+        marked = mark_copies(case)
+        # Whatever renders messages belongs here: what is rendered goes before what an export says.
+        if marked:
+            hand_over_texts(case)
 
 
 def _assign(case: Case, rows: list[EvidenceRow]) -> None:

@@ -1,0 +1,176 @@
+"""Which entry of a receiver's log is the copy of which entry of the origin's, where only the clocks' times tell.
+
+Server 2003 clusters copy entries from node to node (KB283078). Whether a copy's time is the origin's or the receiver's
+is not documented. Where the times are not the same, equal entries are paired in their order by what the copies have in
+common: the two clocks are some constant apart, from one step of a clock to the next, and an entry takes seconds to
+arrive. Pure functions over times in FILETIME ticks.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from statistics import median_low
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from parsers.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+TOLERANCE: Final = 15 * 60 * TICKS_PER_SECOND
+"""How far two entries may lie apart where too few are there to tell how far the clocks are."""
+FARTHEST: Final = 26 * 3600 * TICKS_PER_SECOND
+"""Clocks are never taken to be further apart: a day, and what a wrong zone adds, is the most that was ever seen."""
+
+# Two differences that are no further apart than this speak of the same offset: what copies take to arrive.
+_ALIKE = 10 * TICKS_PER_SECOND
+_LEAST_WINDOW = 5 * TICKS_PER_SECOND
+_AROUND = 5  # anchors looked at on each side of an entry
+_FEW = 10  # with so many anchors, none of which agree, the entries are no copies of each other
+_FEW_UNOWNED = 5
+_EQUAL_COUNTS = 16  # groups as large are anchors when both sides have equally many
+_VOTES = 64  # entries on each side of a group that still votes, and of pairs in all: bounds what a hostile log costs
+_ALL_VOTES = 1_000_000
+
+
+class Entry(NamedTuple):
+    """One entry: its time, where it lies in the evidence (so that equal times have an order), and its id."""
+
+    time: int
+    place: int
+    id: int
+
+
+class Group(NamedTuple):
+    """Entries of equal content, sorted, in the origin's log and in the receiver's."""
+
+    origin: list[Entry]
+    receiver: list[Entry]
+
+
+class Anchor(NamedTuple):
+    """Two entries that are taken for one: time at the receiver, and how much later that is than at the origin."""
+
+    time: int
+    apart: int
+
+
+class Offset(NamedTuple):
+    """How far the receiver's times are from the origin's: anchors by time, and the window around each."""
+
+    times: list[int]
+    apart: list[int]
+    window: int
+
+    def candidates(self, time: int) -> list[int]:
+        """The differences that hold around a receiver's time, the likeliest first."""
+        at = bisect_left(self.times, time)
+        before, after = self.apart[max(0, at - _AROUND) : at], self.apart[at : at + _AROUND]
+        medians = [median_low(side) for side in (before, after) if side]
+        return list(dict.fromkeys([*medians, *reversed(before), *after]))
+
+
+def align(groups: Callable[[], Iterable[Group]], *, owned: bool) -> Iterator[tuple[int, int]]:
+    """Pairs (id in the receiver's log, id in the origin's) of entries that are one occurrence.
+
+    No entry is in two pairs; entries of a group are paired in their order. Time is n log n in the entries of a group.
+
+    Args:
+        groups: gives the groups, each time it is called; they are gone through up to three times.
+        owned: whether the origin's log is the origin's own. Two logs of which neither is (of a node whose own log is
+            lost) may hold entries that have nothing to do with each other, so there only agreement counts.
+    """
+    offset = offset_of(groups, owned=owned)
+    if offset is not None:
+        for group in groups():
+            yield from _pair(group, offset)
+
+
+def offset_of(groups: Callable[[], Iterable[Group]], *, owned: bool) -> Offset | None:
+    """How far apart the times are that the groups show; None where they show that these are no copies."""
+    anchors = sorted(_anchors(groups()))
+    agreeing = _agreeing(anchors)
+    if owned and len(agreeing) < 3:
+        agreeing = _agreeing(sorted(_elected(groups())))
+    if not owned and (len(agreeing) < _FEW_UNOWNED or 2 * len(agreeing) < len(anchors)):
+        return None
+    if len(agreeing) >= 3:
+        times, apart = [anchor.time for anchor in agreeing], [anchor.apart for anchor in agreeing]
+        return Offset(times, apart, _window(Offset(times, apart, 0)))
+    return None if len(anchors) >= _FEW else Offset([0], [0], TOLERANCE)
+
+
+def _anchors(groups: Iterable[Group]) -> Iterator[Anchor]:
+    """Entries that both logs hold equally often: almost always the same ones."""
+    for origin, receiver in groups:
+        if len(origin) == len(receiver) <= _EQUAL_COUNTS:
+            for before, after in zip(origin, receiver, strict=True):
+                if abs(after.time - before.time) <= FARTHEST:
+                    yield Anchor(after.time, after.time - before.time)
+
+
+def _agreeing(anchors: list[Anchor]) -> list[Anchor]:
+    """Those that two others near them in time agree with."""
+    kept = []
+    for at, anchor in enumerate(anchors):
+        around = anchors[max(0, at - _AROUND) : at + _AROUND + 1]
+        if sum(abs(other.apart - anchor.apart) <= _ALIKE for other in around) > 2:
+            kept.append(anchor)
+    return kept
+
+
+def _elected(groups: Iterable[Group]) -> list[Anchor]:
+    """Pairs with the difference that most pairs have, where one stands out: for entries that say the same often."""
+    votes: list[Anchor] = []
+    for origin, receiver in groups:
+        if len(origin) <= _VOTES and len(receiver) <= _VOTES:
+            votes += (
+                Anchor(after.time, after.time - before.time)
+                for after in receiver
+                for before in origin
+                if abs(after.time - before.time) <= FARTHEST
+            )
+        if len(votes) > _ALL_VOTES:
+            break
+    bins = Counter(anchor.apart // _ALIKE for anchor in votes)
+    # Two neighbouring bins together: an offset lies on a border as often as not.
+    sums = {at: count + bins[at + 1] for at, count in bins.items()}
+    best = max(sums, key=lambda at: (sums[at], -abs(at), at), default=None)
+    if best is None:
+        return []
+    second = max((count for at, count in sums.items() if abs(at - best) > 1), default=0)
+    if sums[best] < 3 or sums[best] < 2 * second:
+        return []
+    return [anchor for anchor in votes if best <= anchor.apart // _ALIKE <= best + 1]
+
+
+def _window(offset: Offset) -> int:
+    """How far an entry may be from where the anchors put it, as far as the anchors themselves are."""
+    off = sorted(
+        min(abs(apart - candidate) for candidate in offset.candidates(time)[:2])
+        for time, apart in zip(offset.times, offset.apart, strict=True)
+    )
+    return min(TOLERANCE, max(_LEAST_WINDOW, 2 * off[len(off) * 9 // 10] + 3 * TICKS_PER_SECOND))
+
+
+def _pair(group: Group, offset: Offset) -> Iterator[tuple[int, int]]:
+    times = [entry.time for entry in group.origin]
+    window = offset.window
+    expected = []
+    for time, place, event_id in group.receiver:
+        for apart in offset.candidates(time):
+            low = bisect_left(times, time - apart - window)
+            if low < len(times) and times[low] <= time - apart + window:
+                expected.append((time - apart, place, event_id))
+                break
+    expected.sort()
+    at = 0
+    for moment, _, event_id in expected:
+        # The earliest that is possible: where a copy was dropped, a pair is never made to say that an entry arrived
+        # before it was written.
+        while at < len(times) and times[at] < moment - window:
+            at += 1
+        if at < len(times) and times[at] <= moment + window:
+            yield event_id, group.origin[at].id
+            at += 1

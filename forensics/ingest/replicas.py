@@ -1,0 +1,265 @@
+"""Numbered records that are in the evidence more than once: in several files of a log, and in logs of several nodes.
+
+Server 2003 clusters copy the entries of some logs to all nodes (KB283078). A copy has the origin's Computer, the
+receiver's record number, and either the origin's time or the receiver's, which is not documented: where entries of
+equal content have equal times, the times are the origin's; where they mostly have not, `ingest.alignment` pairs them.
+Works on the temporary tables of `ingest.copies`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from forensics.ingest.alignment import Entry, Group, align
+from parsers.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+TABLES: Final = {
+    # strange: of another node than the owner of the log; place: file and offset as one number; head, said, whole:
+    # content without its strings, with them, and with all that must be equal between two nodes' logs.
+    "lines": "id INTEGER PRIMARY KEY, part INTEGER, unit INTEGER, file INTEGER, strange INTEGER, form INTEGER,"
+    " recovered INTEGER, place INTEGER, number INTEGER, time INTEGER, head BLOB, said BLOB, whole BLOB",
+    "equals": "id INTEGER PRIMARY KEY, part INTEGER, unit INTEGER, strange INTEGER, time INTEGER, whole BLOB,"
+    " peers INTEGER, original INTEGER",
+}
+PLACE: Final = "(rank << 42 | min(ifnull(offset, 0), 4398046511103))"
+"""Where a row lies, as a number: files in their order, then offsets (which end below 4 TiB)."""
+
+_NEAR = 10 * TICKS_PER_SECOND
+_PAIRS_ALIGNED = 256  # of an origin and a receiver: more than a cluster of 16 nodes has
+_HOUR = 3600 * TICKS_PER_SECOND
+
+_FLAGS = (
+    # Where a log of a node has no name, its records may be those of any.
+    """UPDATE temp.parts SET again = 1 WHERE numbered AND node <> '' AND (owner, node) IN
+        (SELECT owner, node FROM temp.parts WHERE numbered GROUP BY owner, node
+         HAVING count(DISTINCT file) > 1 AND min(log) = '')""",
+    """UPDATE temp.parts SET again = 1 WHERE numbered AND node <> '' AND (owner, log, node) IN
+        (SELECT owner, log, node FROM temp.parts WHERE numbered GROUP BY owner, log, node HAVING count(*) > 1)""",
+    """UPDATE temp.parts SET elsewhere = 1 WHERE numbered AND node <> '' AND (log, node) IN
+        (SELECT log, node FROM temp.parts WHERE numbered GROUP BY log, node HAVING count(DISTINCT owner) > 1)""",
+    """UPDATE temp.parts SET unit = (SELECT min(part) FROM temp.parts AS other
+        WHERE other.owner = parts.owner AND other.log = parts.log) WHERE again OR elsewhere""",
+)
+_LINES = f"""
+INSERT INTO temp.lines
+SELECT id, part, unit, file, owner <> parts.node, form, recovered, {PLACE},
+    coalesce(event_record_id, record_number), generated_filetime, ccrf_digest(parts.node, source, event_id),
+    ccrf_digest(parts.node, source, event_id, strings),
+    ccrf_digest(parts.log, parts.node, source, event_id, strings, category, level, data)
+FROM events NOT INDEXED CROSS JOIN temp.parts
+    ON file = evidence_id AND parts.log = ifnull(events.log, '') AND parts.node = events.node
+WHERE (again OR elsewhere) AND coalesce(event_record_id, record_number) IS NOT NULL AND generated_filetime IS NOT NULL
+    AND source IS NOT NULL AND id NOT IN (SELECT id FROM temp.marks)
+"""  # noqa: S608 - a constant
+_BEST = "lines.recovered, lines.form, lines.place, lines.id"
+# The k-th of equal rows in one file is the k-th in another: no two rows of one file are ever one.
+_SAME_RECORD = f"""
+INSERT INTO temp.marks(id, original) SELECT id, original FROM (
+    SELECT id, first_value(id) OVER (PARTITION BY owner, name, said, number, time, nth ORDER BY {_BEST}) AS original
+    FROM (
+        SELECT lines.*, owner, CASE WHEN owner IN (SELECT owner FROM temp.parts WHERE log = '') THEN '' ELSE log END
+            AS name, row_number() OVER (PARTITION BY lines.file, said, number, time ORDER BY {_BEST}) AS nth
+        FROM temp.lines JOIN temp.parts USING (part) WHERE again) AS lines)
+WHERE id <> original
+"""  # noqa: S608 - a constant
+# An export may cut times, and its values may be spelled otherwise: the number says which record it is.
+_SAME_IN_EXPORT = f"""
+INSERT INTO temp.marks(id, original) SELECT id, original FROM (
+    SELECT id, time, form, first_value(id) OVER best AS original, first_value(form) OVER best AS best_form,
+        first_value(time) OVER best AS best_time FROM (
+        SELECT lines.*, owner, log, row_number() OVER (
+            PARTITION BY lines.file, head, number, time / {TICKS_PER_SECOND} ORDER BY {_BEST}) AS nth
+        FROM temp.lines JOIN temp.parts USING (part)
+        WHERE again AND lines.id NOT IN (SELECT id FROM temp.marks)) AS lines
+    WINDOW best AS (PARTITION BY owner, log, head, number, time / {TICKS_PER_SECOND}, nth ORDER BY form, {_BEST}))
+WHERE form = 1 AND best_form = 0 AND (time = best_time
+    OR time % 10 = 0 AND time / 10 = best_time / 10 OR time % 10000 = 0 AND time / 10000 = best_time / 10000
+    OR time % {TICKS_PER_SECOND} = 0)
+"""  # noqa: S608 - a constant
+_EQUALS = f"""
+INSERT INTO temp.equals SELECT id, part, unit, strange, time, whole, count(*) OVER (PARTITION BY whole, time, nth),
+    first_value(id) OVER (PARTITION BY whole, time, nth ORDER BY strange, {_BEST}) FROM (
+    SELECT *, row_number() OVER (PARTITION BY unit, whole, time ORDER BY number, {_BEST}) AS nth
+    FROM temp.lines WHERE id NOT IN (SELECT id FROM temp.marks)) AS lines
+"""  # noqa: S608 - a constant
+# Of each node's entries in each other node's log: how many have an equal of equal time, and how many only one nearby.
+_AGREEMENT = f"""
+SELECT node, owner, sum(exact), sum(near), count(*), max(evt), min(rank) FROM (
+    SELECT part, strange, original <> id AS exact, peers = 1 AND (
+        ifnull(time - lag(time) OVER beside <= {_NEAR} AND lag(unit) OVER beside <> unit, 0)
+        OR ifnull(lead(time) OVER beside - time <= {_NEAR} AND lead(unit) OVER beside <> unit, 0)) AS near
+    FROM temp.equals WINDOW beside AS (PARTITION BY whole, peers = 1 ORDER BY time))
+JOIN temp.parts USING (part) WHERE strange GROUP BY node, owner ORDER BY node, min(rank)
+"""  # noqa: S608 - a constant
+_TO_ALIGN = """
+SELECT whole, part IN (SELECT value FROM json_each(?2)), time, place, id FROM temp.lines
+WHERE part IN (SELECT value FROM json_each(?1) UNION ALL SELECT value FROM json_each(?2))
+    AND id NOT IN (SELECT id FROM temp.marks)
+ORDER BY 1, 2, time, place, id
+"""
+
+
+def _digest(*values: str | int | bytes | None) -> bytes:
+    # Stored text holds no NUL, so what is joined by it can be told apart; data, which may, comes last.
+    digest = hashlib.blake2b(
+        "\0".join("" if value is None else str(value) for value in values if not isinstance(value, bytes)).encode(),
+        digest_size=16,
+    )
+    for value in values:
+        if isinstance(value, bytes):
+            digest.update(b"\0\0" + value)
+    return digest.digest()
+
+
+def load_lines(connection: sqlite3.Connection) -> None:
+    """Fill `lines` with the records that could be in the evidence twice; most logs have none."""
+    for statement in _FLAGS:
+        connection.execute(statement)
+    if connection.execute("SELECT 1 FROM temp.parts WHERE again OR elsewhere").fetchone():
+        connection.create_function("ccrf_digest", -1, _digest, deterministic=True)
+        connection.execute("CREATE UNIQUE INDEX temp.parts_of_file ON parts(file, log, node)")
+        connection.execute(_LINES)
+
+
+def mark_records(connection: sqlite3.Connection) -> None:
+    """Mark one record in several files of one log: by number, time and content."""
+    if not connection.execute("SELECT 1 FROM temp.parts WHERE again").fetchone():
+        return
+    connection.execute(_SAME_RECORD)
+    if connection.execute("SELECT 1 FROM temp.parts WHERE again AND form = 1").fetchone():
+        connection.execute(_SAME_IN_EXPORT)
+    _split_units(connection)
+
+
+class _Span(NamedTuple):
+    """The time that one file covers of one unit."""
+
+    unit: int
+    file: int
+    low: int
+    high: int
+
+
+def _split_units(connection: sqlite3.Connection) -> None:
+    """Tell logs apart that were taken for one.
+
+    A node's log may hold more entries of the other node than its own, and so be said to be the other's. Two files that
+    cover the same time and have no record in common are no parts of one log.
+    """
+    spans = connection.execute(
+        """SELECT unit, file, min(low), max(high) FROM temp.parts WHERE again AND low IS NOT NULL AND log <> ''
+        AND unit IN (SELECT unit FROM temp.parts WHERE again GROUP BY unit HAVING count(DISTINCT file) > 1)
+        GROUP BY unit, file ORDER BY unit, min(rank)"""
+    ).fetchall()
+    leader = _leaders(connection, [file for _, file, _, _ in spans])
+    new_unit = 0
+    for unit, of_unit in groupby(map(_Span._make, spans), itemgetter(0)):
+        together: dict[int, list[_Span]] = {}
+        for span in of_unit:
+            together.setdefault(leader[span.file], []).append(span)
+        for log in _logs(list(together.values()))[1:]:
+            new_unit -= 1
+            connection.execute(
+                "UPDATE temp.lines SET unit = ?1 WHERE unit = ?2 AND file IN (SELECT value FROM json_each(?3))",
+                (new_unit, unit, json.dumps([span.file for span in log])),
+            )
+
+
+def _leaders(connection: sqlite3.Connection, files: list[int]) -> dict[int, int]:
+    """For each file one that stands for all which have records in common, directly or by way of others."""
+    leader = {file: file for file in files}
+
+    def lead(file: int) -> int:
+        while leader[file] != file:
+            file = leader[file] = leader[leader[file]]
+        return file
+
+    if files:
+        common = connection.execute(
+            """SELECT DISTINCT copy.file, first.file FROM temp.marks JOIN temp.lines AS copy ON copy.id = marks.id
+            JOIN temp.lines AS first ON first.id = marks.original WHERE copy.file <> first.file"""
+        )
+        for one, other in common:
+            if one in leader and other in leader:
+                leader[lead(one)] = lead(other)
+    return {file: lead(file) for file in files}
+
+
+def _logs(together: list[list[_Span]]) -> list[list[_Span]]:
+    """Sets of files that can be parts of one log, joined as long as no two of them cover the same time."""
+    logs: list[list[_Span]] = []
+    for spans in together:
+        home = next((log for log in logs if not _overlap(log, spans)), None)
+        if home is not None:
+            home += spans
+        else:
+            logs.append(list(spans))
+    return logs
+
+
+def _overlap(one: list[_Span], other: list[_Span]) -> bool:
+    """Whether two sets of files have an hour in common, and half of the shorter one's time."""
+    lows = [min(span.low for span in spans) for spans in (one, other)]
+    highs = [max(span.high for span in spans) for spans in (one, other)]
+    common = min(highs) - max(lows)
+    return common >= _HOUR and 2 * common >= min(high - low for low, high in zip(lows, highs, strict=True))
+
+
+def mark_replicated(connection: sqlite3.Connection) -> None:
+    """Mark the entries that are in the logs of several nodes."""
+    if not connection.execute("SELECT 1 FROM temp.parts WHERE again OR elsewhere").fetchone():
+        return
+    connection.execute(_EQUALS)
+    unequal = [
+        (node, owner, rows)
+        for node, owner, exact, near, rows, evt, _ in connection.execute(_AGREEMENT).fetchall()
+        if evt and not (exact and exact >= 3 * near)
+    ]
+    # The largest first, where a case was made to have very many.
+    most = sorted(unequal, key=lambda pair: (-pair[2], pair[0], pair[1]))[:_PAIRS_ALIGNED]
+    chosen = {pair[:2] for pair in most}
+    for node, owner in sorted(chosen):
+        connection.execute(
+            "DELETE FROM temp.equals WHERE part IN (SELECT part FROM temp.parts WHERE node = ? AND owner = ?)",
+            (node, owner),
+        )
+    connection.execute("INSERT INTO temp.marks(id, original) SELECT id, original FROM temp.equals WHERE id <> original")
+    if chosen:
+        connection.execute("CREATE INDEX temp.lines_of_part ON lines(part)")
+    for node, owner, _ in unequal:
+        if (node, owner) in chosen:
+            _mark_aligned(connection, node, owner)
+
+
+def _mark_aligned(connection: sqlite3.Connection, node: str, receiver: str) -> None:
+    """Pair the entries of `node` in the logs of `receiver` with those in its own, or else in an earlier node's."""
+    sql = "SELECT owner, part FROM temp.parts WHERE node = ? AND unit IS NOT NULL ORDER BY owner <> node, rank, part"
+    parts: dict[str, list[int]] = {}
+    for owner, part in connection.execute(sql, (node,)):
+        parts.setdefault(owner, []).append(part)
+    received = json.dumps(parts[receiver])
+    for owner, own_parts in parts.items():
+        if owner == receiver:
+            return
+        lists = (json.dumps(own_parts), received)
+        pairs = list(align(partial(_groups, connection, lists), owned=owner == node))
+        connection.executemany("INSERT INTO temp.marks(id, original) VALUES (?, ?)", pairs)
+
+
+def _groups(connection: sqlite3.Connection, lists: tuple[str, str]) -> Iterator[Group]:
+    """Equal entries that both logs hold."""
+    for _, same in groupby(connection.execute(_TO_ALIGN, lists), itemgetter(0)):
+        group = Group([], [])
+        for _, received, time, place, event_id in same:
+            (group.receiver if received else group.origin).append(Entry(time, place, event_id))
+        if group.origin and group.receiver:
+            yield group
