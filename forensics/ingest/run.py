@@ -21,6 +21,7 @@ from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
 from forensics.ingest.finish import finish
 from forensics.ingest.logs import check_log, read_log
+from forensics.ingest.message_files import read_message_file
 from forensics.ingest.nodes import NodeBasis
 from forensics.ingest.readers import NOT_READABLE, NOT_SUPPORTED, READERS, ReadContext
 from forensics.ingest.register import Register
@@ -53,6 +54,7 @@ _KIND_WORDS = {
     Kind.EVT: "an event log of Server 2003 (.evt)",
     Kind.EVTX: "an event log of Server 2008 (.evtx)",
     Kind.ARCHIVE: "an archive",
+    Kind.MESSAGE_FILE: "a Windows program",
 }
 
 
@@ -230,6 +232,8 @@ class _Ingest:
             self._log(source, print_, guess, problems)
         elif guess.misnamed and guess.claimed in _FIRM_PROMISES:
             self._register.failed(source, print_, problems, guess.kind)
+        elif guess.kind is Kind.MESSAGE_FILE:
+            self._message_file(source, print_, problems)
         else:
             self._other(source, print_, guess, problems)
 
@@ -276,14 +280,28 @@ class _Ingest:
         if kind is Kind.FDB:
             self._keep(source, print_, evidence_id, problems)
         elif status == "ignored":
-            self._summary.ignored += 1
-            if source.path in self._explicit:
-                reason = (
-                    f"there is nothing in it that this program reads: it is {_KIND_WORDS.get(guess.kind, guess.kind)}"
-                )
-                self._summary.issues.append(EvidenceIssue(source.path, status, None, reason))
+            self._ignored(source, _KIND_WORDS.get(guess.kind, guess.kind))
         self._register.files.append([source.path, print_.sha256, 0])
         self._register.close(evidence_id, source.path, status, problems)
+
+    def _message_file(self, source: Source, print_: Fingerprint, problems: list[Problem]) -> None:
+        evidence_id = self._register.add(source, print_, Kind.MESSAGE_FILE, "partial")
+        with print_.open(source) as stream:
+            account = read_message_file(self._case, stream, evidence_id)
+        problems += account.problems
+        status = "partial" if account.status == "read" and harmful(problems) else account.status
+        self._case.update_evidence(evidence_id, status=status, facts=account.facts)
+        if status == "ignored":
+            self._ignored(source, "a Windows program without a message table")
+        self._register.files.append([source.path, print_.sha256, 0])
+        self._register.close(evidence_id, source.path, status, problems)
+
+    def _ignored(self, source: Source, what: str) -> None:
+        """Count what there is nothing to read in, and say so of what was named to be read."""
+        self._summary.ignored += 1
+        if source.path in self._explicit:
+            reason = f"there is nothing in it that this program reads: it is {what}"
+            self._summary.issues.append(EvidenceIssue(source.path, "ignored", None, reason))
 
     def _keep(self, source: Source, print_: Fingerprint, evidence_id: int, problems: list[Problem]) -> None:
         """Keep the content of a .fdb, because evidence folders move."""
