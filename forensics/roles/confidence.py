@@ -30,7 +30,7 @@ BARELY: Final = 1.0
 LISTED: Final = 12
 """How many references a conclusion names at most: the first ones, the last ones, one of each kind."""
 
-MISFIT: Final = 1.5
+MISFIT: Final = 2.0
 """Cost from which a sign speaks against the conclusion around it."""
 
 _STORE: Final = frozenset({Claim.ACTIVE, Claim.ACTIVE_ENDED})

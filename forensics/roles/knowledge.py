@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ALWAYS: Final = 1 << 62
 # Within this the signs of one coming online or going offline follow each other.
 _PASSAGE: Final = 120 * TICKS_PER_SECOND
+_NEAR: Final = 4  # signs of one passage
 _PASSING: Final = GROUP_CLAIMS | {Claim.ACTIVE, Claim.ACTIVE_ENDED}
 
 # Which signs of a node prove its role just before them, and just behind them.
@@ -54,6 +55,7 @@ class Tenure:
         bridged: the part of `known` in which the node's own logs have holes, and those of all others tell that nobody
             else took over.
         margin: how much dearer the best explanation is that has it otherwise somewhere in the stretch.
+        opening, closing: the same for its beginning and for its end.
     """
 
     node: str
@@ -66,6 +68,8 @@ class Tenure:
     known: list[Span]
     bridged: list[Span]
     margin: float
+    opening: float
+    closing: float
 
 
 def tenures(
@@ -105,23 +109,29 @@ def _own(
             and ((at < last and signs[at].claim in behind) or (at > first and signs[at].claim in before))
         )
         known = union(s for anchor in anchors for s in within(_around(anchor, *logs), start, end))
-        margin = _margin(signs, ownership, block, (number, active))
-        yield Tenure(node, active, first, last, start, end, anchors, known, [], margin)
-
-
-def _margin(signs: Sequence[Sign], ownership: Ownership, block: Sequence[int], held: tuple[int, bool]) -> float:
-    """How much dearer the best explanation is that has it otherwise in one of the stretches.
-
-    What lies within the seconds of one coming online or going offline is left out: in which of them the role changed is
-    no other explanation of the whole.
-    """
-    number, active = held
-    margins = {at: ownership.margin(at, number, held=active) for at in block}
-    lasting = [margin for at, margin in margins.items() if not _is_passage(signs, at)]
-    return min(lasting, default=max(margins.values()))
+        margins = [ownership.margin(at, number, held=active) for at in block]
+        lasting = [margin for at, margin in zip(block, margins, strict=True) if not _is_passage(signs, at)]
+        yield Tenure(
+            node=node,
+            active=active,
+            first=first,
+            last=last,
+            start=start,
+            end=end,
+            anchors=anchors,
+            known=known,
+            bridged=[],
+            margin=min(lasting, default=max(margins)),
+            opening=max(margins[:_NEAR]),
+            closing=max(margins[-_NEAR:]),
+        )
 
 
 def _is_passage(signs: Sequence[Sign], at: int) -> bool:
+    """Whether a stretch lies within one coming online or going offline.
+
+    In which of its seconds the role changed is no other explanation of the whole.
+    """
     if not 0 < at < len(signs):
         return False
     left, right = signs[at - 1], signs[at]

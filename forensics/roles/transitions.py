@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from forensics.roles.signs import Sign
 
 _AFTERWARDS: Final = 10 * 60 * TICKS_PER_SECOND  # a handoff, databases and copying follow a move within minutes
+_SHORT: Final = 2 * 60 * TICKS_PER_SECOND  # no other move fits into this, whatever logs lack
 # How long a group may still take to be online when its databases are: where only they are seen.
 _SETTLING: Final = 60 * TICKS_PER_SECOND
 
@@ -81,10 +82,11 @@ def _move(before: Tenure, term: Tenure, scene: Scene, told: Callable[[str, int, 
         end.exact
         and begin.exact
         and all(sign.bounded for sign in (*end.signs, *begin.signs))
-        and (told(before.node, before.end, begin.time) or any(_ends(s) for s in end.signs))
-        and told(term.node, min(before.end, begin.time), begin.time)
+        and all(
+            begin.time - before.end <= _SHORT or told(node, before.end, begin.time) for node in (before.node, term.node)
+        )
     )
-    word = judge(supporting, against, min(before.margin, term.margin), whole=whole, at_most=scene.cap)
+    word = judge(supporting, against, min(before.closing, term.opening), whole=whole, at_most=scene.cap)
     word = _contested(word, scene, earliest, latest)
     why = f"{end.words} {begin.words}"
     if witnesses:
@@ -187,7 +189,7 @@ def _from_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bo
     coming = _coming(term, scene)
     earliest = coming.low if coming else begin.signs[0].low
     signs = [*begin.signs, *handoffs]
-    word = judge(signs, (), term.margin, whole=False, at_most=weaker(scene.cap, Confidence.PROBABLE))
+    word = judge(signs, (), term.opening, whole=False, at_most=weaker(scene.cap, Confidence.PROBABLE))
     said = f"{source} is the only other node" if source else "which node had it before is not in the evidence"
     why = f"{begin.words} A handoff was logged; {said}."
     return [Move(source, term.node, earliest, begin.time, begin.latest, word, references(signs), (), why)]
@@ -205,7 +207,7 @@ def _to_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bool
 def _away(term: Tenure, end: _End, proof: Sign, scene: Scene, told: Callable[[str, int, int], bool]) -> Move:
     target = _only_other(term.node, scene, told, end.low)
     signs = [*end.signs, proof]
-    word = judge(signs, (), term.margin, whole=False, at_most=weaker(scene.cap, Confidence.PROBABLE))
+    word = judge(signs, (), term.closing, whole=False, at_most=weaker(scene.cap, Confidence.PROBABLE))
     said = f"{target} is the only other node" if target else "which node took over is not in the evidence"
     why = f"{end.words} {term.node} says later that it is passive, so another node is active; {said}."
     return Move(term.node, target, min(end.low, proof.time), proof.time, proof.high, word, references(signs), (), why)
@@ -221,7 +223,7 @@ def _there_and_back(before: Tenure, term: Tenure, scene: Scene, told: Callable[[
     source = _only_other(term.node, scene, told, begin.time)
     coming = _coming(term, scene)
     earliest = max(proof.low, coming.low if coming else -ALWAYS)
-    word = judge([*begin.signs, proof], (), term.margin, whole=False, at_most=weaker(scene.cap, Confidence.PROBABLE))
+    word = judge([*begin.signs, proof], (), term.opening, whole=False, at_most=weaker(scene.cap, Confidence.PROBABLE))
     why = f"{begin.words} Before, {term.node} said that it was passive."
     back = Move(
         source,
