@@ -121,6 +121,8 @@ def tell_issues(case: Case, paths: Sequence[Path], summary: IngestSummary) -> bo
         first, *more = sorted(summary.assumed_tz)
         others = f" and {counted(len(more), 'other file')}" if more else ""
         voice.note(f"{first}{others}: the times there have no zone and were read as UTC; --source-tz names another")
+    for issue in summary.assumed:
+        voice.note(f"{issue.path}: {issue.reason}")
     return summary.whole
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from parsers.containers.tarformat import BLOCK, parse_header
+from parsers.exports.encoding import encoding_of
+from parsers.exports.layouts import layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +100,12 @@ _PROMISES_BY_SUFFIX = {
 }
 
 _EVENTS_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
-_EVENTS_ROOT = re.compile(r"(?:<\?[^>]{0,1000}\?>|<!--.{0,4000}?-->|\s)*<(?:\w{1,32}:)?Events?[\s>]", re.DOTALL)
+# Events themselves, or one element of any name around them (`wevtutil qe /e:Root`).
+_EVENTS_ROOT = re.compile(
+    r"\ufeff?(?:<\?[^>]{0,1000}\?>|<!--.{0,4000}?-->|\s)*"
+    r"(?:<(?:\w{1,32}:)?Events?[\s>]|<[\w.:-]{1,64}(?:\s[^<>]{0,1000})?>\s*<(?:\w{1,32}:)?Event[\s>])",
+    re.DOTALL,
+)
 # pid.tid::yyyy/mm/dd-hh:mm:ss.sss, process and thread in hexadecimal; Windows NT 4.0 has the day of the month only.
 _CLUSTER_LINE = re.compile(
     r"[0-9a-fA-F]{1,8}(?:\.[0-9a-fA-F]{1,8}::\d{4}/\d\d/\d\d|(?:\.[0-9a-fA-F]{1,8})?::\d{1,2})"
@@ -227,17 +234,27 @@ def _decoded(head: bytes, encoding: str) -> str | None:
         return None
 
 
+def _is_event_xml(head: bytes) -> bool:
+    # With control characters, and without a byte-order mark: events hold them, and Windows writes them as they are.
+    text = encoding_of(head).decode(head)[0]
+    return bool(_EVENTS_ROOT.match(text)) and _EVENTS_NAMESPACE in text
+
+
+def _is_event_table(head: bytes) -> bool:
+    return layout_of(encoding_of(head).view(head)) is not None
+
+
 def _kind_of_text(head: bytes) -> Kind | None:
+    if _is_event_xml(head):
+        return Kind.EVENT_EXPORT
     text = decode_text(head)
     if text is None:
         # Where a write did not reach the disk, a log that is appended to has zero bytes.
         text = decode_text(re.sub(b"\0+", b"\n", head))
         return None if text is None else _kind_of_lines(text)
-    if _EVENTS_ROOT.match(text) and _EVENTS_NAMESPACE in text:
-        return Kind.EVENT_EXPORT
     if text.startswith("Windows Registry Editor Version 5.00") or re.match(r"REGEDIT4\s", text):
         return Kind.REGISTRY_EXPORT
-    return _kind_of_lines(text) or Kind.TEXT
+    return _kind_of_lines(text) or (Kind.EVENT_EXPORT if _is_event_table(head) else Kind.TEXT)
 
 
 def _kind_of_lines(text: str) -> Kind | None:

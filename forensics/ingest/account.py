@@ -92,6 +92,7 @@ class IngestSummary:
         recovered: of these, found outside the live records.
         issues: pieces that are not whole, known ones included, by path.
         assumed_tz: paths of pieces whose times have no zone and were read as UTC because no zone was given.
+        assumed: what else had to be assumed to read a piece, each assumption once.
     """
 
     files: int = 0
@@ -103,6 +104,7 @@ class IngestSummary:
     recovered: int = 0
     issues: list[EvidenceIssue] = field(default_factory=list)
     assumed_tz: list[str] = field(default_factory=list)
+    assumed: list[EvidenceIssue] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:

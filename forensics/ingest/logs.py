@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from itertools import chain
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
+from forensics.ingest.account import EvidenceIssue
 from forensics.ingest.nodes import most_frequent
 from forensics.ingest.readers import NAMELESS, READERS
 from forensics.ingest.rows import NO_SPAN, Span
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 # Damage in every record of a log of gigabytes would fill the memory; nobody reads more than this.
 MAX_PROBLEMS = 10_000
+_ZONE_ASSUMED = "its times have no zone, and none was given: they were read as UTC"
 # An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
 _COMPUTERS_KEPT = 50
 # A log that names another computer in every record must not fill the memory.
@@ -62,6 +65,14 @@ class LogAccount:
                 kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: _NAMES_COUNTED // 2]
                 counts.clear()
                 counts.update(dict(kept))
+
+    def assumptions(self, path: str) -> list[EvidenceIssue]:
+        """What had to be assumed to read the log, beside its zone: each assumption once, at its first place."""
+        first: dict[str, int] = {}
+        for problem in self.problems:
+            if problem.kind is ProblemKind.ASSUMED and problem.detail != _ZONE_ASSUMED:
+                first.setdefault(problem.detail, problem.offset)
+        return [EvidenceIssue(path, "assumed", offset, detail) for detail, offset in first.items()]
 
     def columns(self) -> dict[str, object]:
         """Columns of `evidence`, the node among them where events name one."""
@@ -121,8 +132,7 @@ def read_log(
     account.note(reader.problems)
     account.facts |= getattr(reader, "facts", {})
     if "assumed_tz" in account.facts:
-        detail = "its times have no zone, and none was given: they were read as UTC"
-        account.problems.append(Problem(ProblemKind.ASSUMED, 0, 0, detail))
+        account.problems.append(Problem(ProblemKind.ASSUMED, 0, 0, _ZONE_ASSUMED))
     if account.not_kept:
         detail = f"{account.not_kept} more problems of this log are not listed"
         account.problems.append(Problem(ProblemKind.LIMIT, 0, context.size, detail))
@@ -143,7 +153,14 @@ def check_log(stream: BinaryIO) -> CrossCheck:
 def name_of_log(records: list[EventRecord], path: str, profile: Profile) -> str | None:
     """Which log it is: told by the sources that write to one log only, else by the file's name, else None."""
     votes = Counter(log for record in records if record.source and (log := profile.log_of_source(record.source)))
-    return most_frequent(votes) or profile.log_of_file(path.rsplit("/", 1)[-1])
+    name = path.rsplit("/", 1)[-1]
+    return most_frequent(votes) or profile.log_of_file(name) or _log_of_stem(name, profile)
+
+
+def _log_of_stem(name: str, profile: Profile) -> str | None:
+    """The log that an export is called after: `Application.csv` as `Application.evtx`."""
+    stem = PurePosixPath(name).stem.casefold()
+    return next((row.log for row in profile.logs if PurePosixPath(row.file).stem.casefold() == stem), None)
 
 
 def _facts(reader: LogReader) -> dict[str, str | int | float | bool | None]:

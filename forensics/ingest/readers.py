@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from parsers.clusterlog.reader import ClusterLogReader, NotClusterLogError, UndatedClusterLogError
 from parsers.evt.reader import EvtReader, NotEvtError
 from parsers.evtx.reader import EvtxReader, NotEvtxError
+from parsers.exports.reader import open_export
+from parsers.exports.table import NotATableError
 from parsers.kinds import Kind
 from parsers.programlog.reader import NotProgramLogError, ProgramLogReader
 
@@ -40,12 +42,13 @@ class ReadContext:
 READERS: Final[Mapping[Kind, Callable[[BinaryIO, ReadContext], LogReader]]] = {
     Kind.EVT: lambda stream, _: EvtReader(stream),
     Kind.EVTX: lambda stream, _: EvtxReader(stream),
+    Kind.EVENT_EXPORT: lambda stream, context: open_export(stream, context.source_tz, context.modified),
     Kind.CLUSTER_LOG: lambda stream, _: ClusterLogReader(stream),
     Kind.PROGRAM_LOG: lambda stream, context: ProgramLogReader(stream, context.source_tz),
 }
 
 # What a reader raises, when it is made or while it frames, for a file in which there is nothing of its format.
-NOT_READABLE: Final = (NotClusterLogError, NotEvtError, NotEvtxError, NotProgramLogError)
+NOT_READABLE: Final = (NotATableError, NotClusterLogError, NotEvtError, NotEvtxError, NotProgramLogError)
 
 # Of these, what it raises for a form of its format that is not read.
 NOT_SUPPORTED: Final = (UndatedClusterLogError,)

@@ -258,6 +258,7 @@ class _Ingest:
         self._summary.recovered += account.recovered
         if "assumed_tz" in account.facts:
             self._summary.assumed_tz.append(source.path)
+        self._summary.assumed += account.assumptions(source.path)
         columns = account.columns()
         if self._register.node is not None:
             columns |= {"node": self._register.node, "node_basis": NodeBasis.GIVEN}

@@ -15,6 +15,19 @@ _ONE_BYTE = re.compile(
 )
 _DECLARED = re.compile(rb"<\?xml\s[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z][\w.-]{0,39})[\"']")
 
+_NOT_ZERO = bytes([0]) + b"\xff" * 255
+
+
+def narrow(data: bytes, *, big: bool) -> bytes:
+    """One byte for each unit of UTF-16: the character where it is Latin-1, else 0xff. Half a unit is left out."""
+    units = len(data) // 2
+    low, high = data[1 - (not big) : 2 * units : 2], data[1 - big : 2 * units : 2]
+    if high.count(0) != units:
+        # Every unit with a high byte becomes 0xff: a whole buffer at once, by the one operation on long integers.
+        marks = high.translate(_NOT_ZERO)
+        return (int.from_bytes(low, "big") | int.from_bytes(marks, "big")).to_bytes(units, "big")
+    return low
+
 
 class Encoding(NamedTuple):
     """How to read text: `width` 1 or 2 bytes for a unit, `big` for UTF-16BE, `page` the declared code page if any."""
@@ -22,6 +35,10 @@ class Encoding(NamedTuple):
     width: int
     big: bool = False
     page: str | None = None
+
+    def view(self, data: bytes) -> bytes:
+        """One byte for each unit of `data`: what is not Latin-1 is 0xff. Half a unit at the end is left out."""
+        return data if self.width == 1 else narrow(data, big=self.big)
 
     def decode(self, data: bytes) -> tuple[str, bool]:
         """The text of `data`, and whether its code page had to be assumed (Windows-1252); never raises.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
+    from parsers.exports.encoding import Encoding
+
 READ_SIZE = 512 << 10
 # Characters. An event of the largest record, 64 KiB, has 160,000 at most, its rendered text as many again.
 MAX_EVENT = 1 << 20
@@ -50,20 +52,6 @@ class Frame(NamedTuple):
     spans: list[Span]
 
 
-def narrow(data: bytes, *, big: bool) -> bytes:
-    """One byte for each unit of UTF-16: the character where it is Latin-1, else 0xff. Half a unit is left out."""
-    units = len(data) // 2
-    low, high = data[1 - (not big) : 2 * units : 2], data[1 - big : 2 * units : 2]
-    if high.count(0) != units:
-        # Every unit with a high byte becomes 0xff: a whole buffer at once, by the one operation on long integers.
-        marks = high.translate(_NOT_ZERO)
-        return (int.from_bytes(low, "big") | int.from_bytes(marks, "big")).to_bytes(units, "big")
-    return low
-
-
-_NOT_ZERO = bytes([0]) + b"\xff" * 255
-
-
 class Framer:
     """Cuts a stream into frames.
 
@@ -71,12 +59,12 @@ class Framer:
         problems: damage between events, and events without an end; complete when `frames` is used up.
     """
 
-    def __init__(self, stream: BinaryIO, width: int, *, big: bool) -> None:
-        """Prepare for a stream at its start: `width` 1 for codes in which ASCII is ASCII, 2 for UTF-16."""
+    def __init__(self, stream: BinaryIO, encoding: Encoding) -> None:
+        """Prepare for a stream at its start."""
         self.problems: list[Problem] = []
         self._stream = stream
-        self._width = width
-        self._big = big
+        self._encoding = encoding
+        self._width = encoding.width
         self._raw = b""
         self._view = b""  # one byte for each character of `_raw`
         self._base = 0  # offset of `_raw` in the stream
@@ -115,7 +103,7 @@ class Framer:
             self._view = self._raw
         else:
             held = len(self._view)
-            self._view += narrow(self._raw[2 * held :], big=self._big)
+            self._view += self._encoding.view(self._raw[2 * held :])
         return bool(data)
 
     def _take(self) -> Frame:

@@ -58,7 +58,7 @@ class XmlBlock(NamedTuple):
                 detail = f"{number}{'; '.join(faults[:4])}"
                 problems.append(Problem(ProblemKind.BAD_RECORD, offset, span.end - span.start, detail))
         if assumed:
-            detail = f"{len(assumed)} events from here on hold bytes that are not UTF-8: read as Windows-1252"
+            detail = "bytes that are not UTF-8 were read as Windows-1252"
             problems.append(Problem(ProblemKind.ASSUMED, assumed[0], 0, detail))
         return Decoded(records, problems)
 
@@ -112,7 +112,7 @@ class XmlReader:
         self._stream.seek(0)
         encoding = encoding_of(self._stream.read(HEAD))
         self._stream.seek(0)
-        framer = Framer(self._stream, encoding.width, big=encoding.big)
+        framer = Framer(self._stream, encoding)
         for frame in framer.frames():
             yield XmlBlock(frame.offset, frame.data, frame.spans, encoding)
         self.problems += framer.problems
