@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from forensics.ingest.copies import hand_over_texts, mark_copies
 from forensics.ingest.nodes import Assignment, NodeBasis, Piece, assign_nodes
+from forensics.messages import use_message_files
 from parsers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 
 def finish(case: Case) -> None:
-    """Indexes, full-text search, the node of every piece of evidence, and which events are copies of others."""
+    """Indexes, full-text search, nodes of the evidence, copies of events, and texts from message files."""
     case.finish_load()
     with case.transaction():
         _assign(case, case.evidence())
         marked = mark_copies(case)
-        # Whatever renders messages belongs here: what is rendered goes before what an export says.
-        if marked:
+        # What is rendered goes before what an export says.
+        rendered = use_message_files(case)
+        if marked or rendered:
             hand_over_texts(case)
 
 
