@@ -41,23 +41,16 @@ A file's state is `sha256`, `size`, `modified` everywhere.
 
 from __future__ import annotations
 
-import json
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
 from samples.incident import noise
+from samples.incident.built import Built
 from samples.incident.chance import random_setting
 from samples.incident.clock import TICKS
 from samples.incident.degrade import DEGRADATIONS, degrade, strays
-from samples.incident.evidence import Item, evidence
-from samples.incident.logs import Hidden, LogRecords, Record, logs_of, records_of
+from samples.incident.logs import Hidden, LogRecords, Record, logs_of
 from samples.incident.scenarios import HOUR, SCENARIOS
 from samples.incident.setting import SYSTEMS, ClockStep, Setting
 from samples.incident.simulation import Simulation
 from samples.incident.truth import truth
-
-if TYPE_CHECKING:
-    from samples.incident.logs import Log
 
 __all__ = [
     "DEGRADATIONS",
@@ -75,37 +68,13 @@ __all__ = [
 ]
 
 
-class Incident:
-    """One incident: its evidence, as files and as records, and the truth. What is not asked for is not made."""
+class Incident(Built["Setting"]):
+    """One incident: its evidence, as files (`items`) and as records (`entries`), and the truth."""
 
     def __init__(self, simulation: Simulation) -> None:
+        logs, nodes, done = degrade(simulation, logs_of(simulation))
+        super().__init__(simulation, logs, nodes, lambda: truth(simulation, done, strays(logs)))
         self.setting = simulation.setting
-        self._simulation = simulation
-        self._logs: list[Log]
-        self._logs, self._nodes, self._degraded = degrade(simulation, logs_of(simulation))
-
-    @cached_property
-    def items(self) -> list[Item]:
-        """The files and folders of the evidence, sorted by path."""
-        return evidence(self._simulation, self._logs, self._nodes)
-
-    @cached_property
-    def entries(self) -> list[LogRecords]:
-        """What readers find in the log files of `items`, and the truth about each record, sorted by path."""
-        return [records_of(log) for log in self._logs]
-
-    @cached_property
-    def truth(self) -> dict[str, Any]:
-        """What really happened, as plain JSON values."""
-        return truth(self._simulation, self._degraded, strays(self._logs))
-
-    def truth_json(self) -> str:
-        """The truth as text, the same for the same incident."""
-        return json.dumps(self.truth, indent=1, sort_keys=True) + "\n"
-
-    def shown(self, node: str, true: int) -> int:
-        """What a node's clock showed at a true time; both FILETIME."""
-        return self._simulation.nodes[node].clock.read(true)
 
 
 def build(setting: Setting) -> Incident:

@@ -7,9 +7,8 @@ from random import Random
 
 from samples.incident.clock import filetime
 from samples.incident.degrade import DEGRADATIONS
-from samples.incident.engine import COPIES_KEEP, COPIES_RECEIVE
 from samples.incident.scenarios import SCENARIOS
-from samples.incident.setting import SYSTEMS, ClockStep, Setting
+from samples.incident.setting import COPIES_KEEP, COPIES_RECEIVE, SYSTEMS, ClockStep, Setting
 
 # The first is active first: it is not always the first by name. A computer name has up to fifteen characters.
 NODE_NAMES = (

@@ -5,24 +5,23 @@ from __future__ import annotations
 import heapq
 from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from samples.incident.catalogue import CATALOGUE
 from samples.incident.clock import TICKS, exact
+from samples.incident.setting import COPIES_KEEP, Rules
 from samples.incident.world import Chronicle, ClockChange, Entry, Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from samples.incident.setting import Setting
-
-COPIES_KEEP, COPIES_RECEIVE = "origin", "receiver"
+S = TypeVar("S", bound=Rules)
 
 
-class Engine:
+class Engine(Generic[S]):
     """Discrete events on true time, and entries in the logs of nodes. Equal settings give equal worlds."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: S) -> None:
         self.setting = setting
         self.rng = Random(f"{setting.scenario}/{setting.system}/{setting.seed}")
         self.now = setting.start

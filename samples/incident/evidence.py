@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from samples.incident.engine import Engine, S
     from samples.incident.logs import Log
-    from samples.incident.simulation import Simulation
 
 _NTFS_FIELD, _NTFS_TIMES = 0x000A, 0x0001
 _FOLDER_ATTRIBUTE, _ARCHIVE_ATTRIBUTE = 0x10, 0x20
@@ -32,7 +32,7 @@ class Item:
     content: bytes | None
 
 
-def evidence(simulation: Simulation, logs: Iterable[Log], nodes: Iterable[str]) -> list[Item]:
+def evidence(simulation: Engine[S], logs: Iterable[Log], nodes: Iterable[str]) -> list[Item]:
     """The logs and the Data folders of these nodes, sorted by path."""
     items: dict[str, Item] = {}
     for log in logs:

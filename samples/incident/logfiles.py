@@ -74,9 +74,8 @@ def _evtx(log: Log) -> bytes:
         writer.add(_event(log.name, entry, number))
         expected = number + 1
     if log.torn:
-        before = writer.end
+        cut = writer.end + 12  # within the record's header: nothing can be read of it
         writer.add(_event(log.name, log.torn.entry, log.torn.number))
-        cut = max(before, (before + writer.end) // 2)
     if log.closed_after is None:
         writer.close()
     else:

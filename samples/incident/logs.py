@@ -14,7 +14,7 @@ from samples.incident.catalogue import APPLICATION, OPERATIONAL, SECURITY, SYSTE
 from samples.incident.clock import TICKS
 
 if TYPE_CHECKING:
-    from samples.incident.simulation import Simulation
+    from samples.incident.engine import Engine, S
     from samples.incident.world import Entry
 
 FILE_NAMES = {
@@ -97,7 +97,7 @@ class LogRecords:
     hidden: tuple[Hidden, ...]
 
 
-def logs_of(simulation: Simulation) -> list[Log]:
+def logs_of(simulation: Engine[S]) -> list[Log]:
     """Every log that the nodes wrote, whole, sorted by path."""
     system = simulation.setting.system
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from samples.incident.engine import Engine, S
     from samples.incident.simulation import Simulation
     from samples.incident.world import Node
 
@@ -31,7 +32,14 @@ def start(simulation: Simulation) -> None:
         simulation.after(simulation.rng.uniform(0, _DAY), _daily, simulation, node)
 
 
-def _system(simulation: Simulation, node: Node) -> None:
+def start_system(simulation: Engine[S]) -> None:
+    """Let the noise of every node's System log begin."""
+    for node in simulation.nodes.values():
+        _system(simulation, node)
+        simulation.after(simulation.rng.uniform(0, _DAY), _daily, simulation, node)
+
+
+def _system(simulation: Engine[S], node: Node) -> None:
     service = simulation.rng.choice(SERVICES)
 
     def happen() -> None:
@@ -60,7 +68,7 @@ def _application(simulation: Simulation, node: Node) -> None:
     simulation.after(simulation.rng.expovariate(1 / simulation.setting.noise_seconds), happen)
 
 
-def _daily(simulation: Simulation, node: Node) -> None:
+def _daily(simulation: Engine[S], node: Node) -> None:
     seconds = (simulation.now - node.booted) // 10_000_000
     simulation.log(node, "uptime", "", "", "", "", str(seconds), "60", "0 UTC")
     simulation.after(_DAY, _daily, simulation, node)

@@ -58,7 +58,7 @@ def _quiet(simulation: Simulation) -> None:
         _edits(simulation, begin, hour - 0.25, simulation.rng.randint(3, 7), content.REPLICATED)
         begin = hour + 0.25
     for hour in moves:
-        simulation.after(hour * HOUR, simulation.move)
+        simulation.after(hour * HOUR, simulation.fail_over)
     simulation.after(simulation.rng.uniform(8, 16) * HOUR, simulation.move, "Available Storage")
     simulation.after(simulation.rng.uniform(30, 40) * HOUR, simulation.move, "Cluster Group")
     simulation.after(simulation.rng.uniform(55, 60) * HOUR, simulation.restart_passive)
@@ -74,8 +74,8 @@ def _failover_in_window(simulation: Simulation) -> None:
     _edits(simulation, there + 0.25, back - 0.25, 4, content.REPLICATED)
     _edits(simulation, back + 0.25, fatal - 0.25, 5, content.REPLICATED)
     _edits(simulation, fatal + 0.5, 70, 4, others)
-    simulation.after(there * HOUR, simulation.move)
-    simulation.after(back * HOUR, simulation.move)
+    simulation.after(there * HOUR, simulation.fail_over)
+    simulation.after(back * HOUR, simulation.fail_over)
     simulation.after(8 * HOUR, simulation.move, "Available Storage")
     simulation.after(60 * HOUR, simulation.restart_passive)
 
@@ -83,7 +83,7 @@ def _failover_in_window(simulation: Simulation) -> None:
         cycle = simulation.next_cycle(simulation.passive(), simulation.now)
         saved = cycle + simulation.rng.randint(2 * TICKS, 8 * TICKS)
         simulation.at(saved, simulation.edit, lost)
-        simulation.at(saved + simulation.rng.randint(5 * TICKS, 20 * TICKS), simulation.move)
+        simulation.at(saved + simulation.rng.randint(5 * TICKS, 20 * TICKS), simulation.fail_over)
 
     simulation.after(fatal * HOUR, save_and_fail_over)
 
@@ -97,7 +97,7 @@ def _crash(simulation: Simulation) -> None:
     _edits(simulation, 41, 47, 3, content.REPLICATED)
     simulation.after(10 * HOUR, simulation.move, "Cluster Group")
     simulation.after(hour * HOUR, simulation.crash_active)
-    simulation.after(40 * HOUR, simulation.move)
+    simulation.after(40 * HOUR, simulation.fail_over)
 
 
 def _double_failover(simulation: Simulation) -> None:
@@ -105,8 +105,8 @@ def _double_failover(simulation: Simulation) -> None:
     _begin(simulation)
     for low in (10, 20):
         there = simulation.rng.uniform(low, low + 4) * HOUR
-        simulation.after(there, simulation.move)
-        simulation.after(there + simulation.rng.uniform(1, 8) * MINUTE, simulation.move)
+        simulation.after(there, simulation.fail_over)
+        simulation.after(there + simulation.rng.uniform(1, 8) * MINUTE, simulation.fail_over)
     _edits(simulation, 3, 9.5, 4, content.REPLICATED)
     _edits(simulation, 14.5, 19.5, 4, content.REPLICATED)
 
@@ -131,7 +131,7 @@ def _well_known_moves(simulation: Simulation) -> None:
         for index in range(simulation.rng.randint(8, 15)):
             simulation.after((3 + 1.3 * index + simulation.rng.uniform(0, 1)) * HOUR, simulation.move, group)
     if simulation.rng.random() < 0.5:
-        simulation.after(simulation.rng.uniform(8, 20) * HOUR, simulation.move)
+        simulation.after(simulation.rng.uniform(8, 20) * HOUR, simulation.fail_over)
 
 
 def _crash_passive(simulation: Simulation) -> None:
@@ -153,15 +153,35 @@ def _crash_both(simulation: Simulation) -> None:
     later = simulation.rng.choice((0, 0, simulation.rng.uniform(1, 180)))
     for wait, node in zip((0, later), nodes, strict=True):
         simulation.after(hour + wait, simulation.crash, node)
-    simulation.after(simulation.rng.uniform(18, 20) * HOUR, simulation.move)
+    simulation.after(simulation.rng.uniform(18, 20) * HOUR, simulation.fail_over)
+
+
+def _crash_in_move(simulation: Simulation) -> None:
+    """Twice a node stops dead while the group moves: the one that it leaves, or the one that it comes to."""
+    _begin(simulation)
+    _edits(simulation, 3, 8, 4, content.REPLICATED)
+    for low in (9, 14):
+        hour = simulation.rng.uniform(low, low + 3) * HOUR
+        simulation.after(hour, simulation.fail_over)
+        seconds = simulation.rng.uniform(1, 32)
+        simulation.after(hour + seconds, simulation.crash, simulation.rng.choice(list(simulation.nodes.values())))
+
+
+def _restart_both(simulation: Simulation) -> None:
+    """Both nodes are restarted within a minute: the groups go down with the second and come up with the first."""
+    _begin(simulation)
+    _edits(simulation, 3, 8, 4, content.REPLICATED)
+    hour = simulation.rng.uniform(9, 13) * HOUR
+    for node in simulation.nodes.values():
+        simulation.after(hour + simulation.rng.uniform(0, 60), simulation.restart, node)
 
 
 def _group_restart(simulation: Simulation) -> None:
     """The group goes offline and comes online again on the same node, three times, with one move in between."""
     _begin(simulation)
     for low in (4, 9, 19):
-        simulation.after(simulation.rng.uniform(low, low + 4) * HOUR, simulation.restart_group)
-    simulation.after(simulation.rng.uniform(14, 18) * HOUR, simulation.move)
+        simulation.after(simulation.rng.uniform(low, low + 4) * HOUR, simulation.restart_group, simulation.setting.cms)
+    simulation.after(simulation.rng.uniform(14, 18) * HOUR, simulation.fail_over)
     _edits(simulation, 3, 22, 6, content.REPLICATED)
 
 
@@ -172,7 +192,7 @@ def _many_moves(simulation: Simulation) -> None:
         low = 4 + 4 * index
         hour = simulation.rng.uniform(low + 1, low + 3.5)
         _edits(simulation, low, hour - 0.25, simulation.rng.randint(0, 2), content.REPLICATED)
-        simulation.after(hour * HOUR, simulation.move)
+        simulation.after(hour * HOUR, simulation.fail_over)
     simulation.after(simulation.rng.uniform(8, 40) * HOUR, simulation.move, "Available Storage")
 
 
@@ -182,7 +202,7 @@ def _one_way(simulation: Simulation) -> None:
     hour = simulation.rng.uniform(6, 18)
     _edits(simulation, 3, hour - 0.25, 4, content.REPLICATED)
     _edits(simulation, hour + 0.25, 23, 3, content.REPLICATED)
-    simulation.after(hour * HOUR, simulation.move)
+    simulation.after(hour * HOUR, simulation.fail_over)
 
 
 def _no_move(simulation: Simulation) -> None:
@@ -196,7 +216,7 @@ def _long(simulation: Simulation) -> None:
     _begin(simulation)
     day = 24 * HOUR
     for start in (2, 5, 9, 12, 16, 19, 26):
-        simulation.after((start + simulation.rng.random()) * day, simulation.move)
+        simulation.after((start + simulation.rng.random()) * day, simulation.fail_over)
     for start in (4, 11, 18, 28):
         simulation.after((start + simulation.rng.random()) * day, simulation.restart_passive)
     for start in (3, 10, 17, 24):
@@ -209,6 +229,7 @@ SCENARIOS = {
     "boot-storm": Scenario("six restarts of the two nodes in an hour", 12, _boot_storm),
     "crash": Scenario("the active node stops dead; nothing is lost", 48, _crash),
     "crash-both": Scenario("both nodes stop dead", 22, _crash_both),
+    "crash-in-move": Scenario("a node stops dead while the group moves, twice", 20, _crash_in_move),
     "crash-passive": Scenario("the passive node stops dead, twice", 20, _crash_passive),
     "double-failover": Scenario("there and back within minutes, twice", 26, _double_failover),
     "group-restart": Scenario("the group restarts where it is; one move", 24, _group_restart),
@@ -220,5 +241,6 @@ SCENARIOS = {
     "failover-in-window": Scenario(
         "a failover within the cycle after a save; the save is lost", 72, _failover_in_window
     ),
+    "restart-both": Scenario("both nodes restart within a minute", 16, _restart_both),
     "well-known-moves": Scenario("the well-known groups move, the mailbox server hardly", 24, _well_known_moves),
 }

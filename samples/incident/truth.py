@@ -5,79 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from samples.incident.clock import TICKS, iso
+from samples.incident.cluster import CYCLE
 from samples.incident.content import REPLICATED
-from samples.incident.simulation import CYCLE
 
 if TYPE_CHECKING:
+    from samples.incident.cluster import Cluster
+    from samples.incident.engine import S
     from samples.incident.simulation import Simulation
     from samples.incident.world import FileState, Revision
+
+
+SCHEMA = 2
 
 
 def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[dict[str, Any]]) -> dict[str, Any]:
     """The truth as plain JSON values. `degraded` and `strays`: what was done to the evidence afterwards."""
     setting, told = simulation.setting, simulation.truth
     return {
-        "schema": 2,
+        "schema": SCHEMA,
         "scenario": setting.scenario,
         "system": setting.system,
         "seed": setting.seed,
-        "start": iso(setting.start),
-        "end": iso(simulation.now),
         "group": setting.cms,
         "cluster": setting.cluster,
-        "nodes": [
-            {
-                "name": node.name,
-                "drift_ppm": node.clock.ppm,
-                "clock": [
-                    {"since": iso(max(since, setting.start)), "offset_seconds": offset / TICKS}
-                    for since, offset in node.clock.steps
-                ],
-            }
-            for node in simulation.nodes.values()
-        ],
-        "clock_steps": [
-            {"node": change.node, "time": iso(change.time), "seconds": change.ticks / TICKS, "logged": change.logged}
-            for change in told.clock_changes
-        ],
-        "copy_times": setting.copy_times if setting.system == "2003" else None,
         "degraded": degraded,
         "strays": strays,
+        **happened(simulation),
         "intervals": [
             {"node": span.node, "role": span.role, "start": iso(span.start), "end": iso(span.end)}
             for span in role_spans(simulation)
-        ],
-        "transitions": [
-            {
-                "group": move.group,
-                "from": move.source,
-                "to": move.target,
-                "kind": move.kind,
-                "asked": iso(move.asked),
-                "offline": iso(move.offline),
-                "online": iso(move.online),
-            }
-            for move in told.transitions
-        ],
-        "group_restarts": [
-            {
-                "group": again.group,
-                "node": again.node,
-                "kind": again.kind,
-                "asked": iso(again.asked),
-                "offline": iso(again.offline),
-                "online": iso(again.online),
-            }
-            for again in told.group_restarts
-        ],
-        "outages": [
-            {
-                "node": outage.node,
-                "kind": outage.kind,
-                "stopped": iso(outage.stopped),
-                "booted": None if outage.booted is None else iso(outage.booted),
-            }
-            for outage in told.outages
         ],
         "edits": [
             {
@@ -124,6 +80,63 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
             for node in simulation.nodes.values()
         },
         "losses": _losses(simulation),
+    }
+
+
+def happened(simulation: Cluster[S]) -> dict[str, Any]:
+    """What any cluster has: clocks, moves, machines that went down."""
+    setting, told = simulation.setting, simulation.truth
+    return {
+        "start": iso(setting.start),
+        "end": iso(simulation.now),
+        "nodes": [
+            {
+                "name": node.name,
+                "drift_ppm": node.clock.ppm,
+                "clock": [
+                    {"since": iso(max(since, setting.start)), "offset_seconds": offset / TICKS}
+                    for since, offset in node.clock.steps
+                ],
+            }
+            for node in simulation.nodes.values()
+        ],
+        "clock_steps": [
+            {"node": change.node, "time": iso(change.time), "seconds": change.ticks / TICKS, "logged": change.logged}
+            for change in told.clock_changes
+        ],
+        "copy_times": setting.copy_times if setting.system == "2003" else None,
+        "transitions": [
+            {
+                "group": move.group,
+                "from": move.source,
+                "to": move.target,
+                "kind": move.kind,
+                "asked": iso(move.asked),
+                "offline": iso(move.offline),
+                "online": iso(move.online),
+            }
+            for move in told.transitions
+        ],
+        "group_restarts": [
+            {
+                "group": again.group,
+                "node": again.node,
+                "kind": again.kind,
+                "asked": iso(again.asked),
+                "offline": iso(again.offline),
+                "online": iso(again.online),
+            }
+            for again in told.group_restarts
+        ],
+        "outages": [
+            {
+                "node": outage.node,
+                "kind": outage.kind,
+                "stopped": iso(outage.stopped),
+                "booted": None if outage.booted is None else iso(outage.booted),
+            }
+            for outage in told.outages
+        ],
     }
 
 
