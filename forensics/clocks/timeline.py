@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from forensics.clocks.model import ASSUMED_LIMIT, ClockSpan, Moment
@@ -90,7 +91,7 @@ class Clocks:
         self, node: str, raw: int, log: tuple[str, str] | None = None, number: int | None = None
     ) -> Sequence[int]:
         """Indexes of the spans in which an event of the node can lie: one where its number or its time tells."""
-        indexes = self._of(node)
+        indexes: Sequence[int] = self._of(node)
         if len(indexes) < 2:
             return indexes
         if log is not None and number is not None:
@@ -109,7 +110,7 @@ class Clocks:
         own = self._of(self.reference)
         if len(own) < 2:
             return time
-        for index, follower in zip(own, own[1:], strict=False):
+        for index, follower in pairwise(own):
             if time < self._begin(follower):
                 # Between the last event before a step and the first after it: the clock had not been stepped yet,
                 # as far as anybody saw.
