@@ -98,6 +98,17 @@ def test_a_code_page_keeps_its_bytes():
     assert records[1].message == "Größe"
 
 
+def test_a_character_cut_by_the_end_of_the_file_costs_itself_only():
+    """UTF-8 that ends inside a character stays UTF-8; UTF-16 that does says so."""
+    raw = LINE.replace("one\r\n", "Größeé").encode()
+    (record,), problems = read(raw[:-1])
+    assert (record.message, problems) == ("Größe", [])
+    wide = LINE.removesuffix("\r\n").encode("utf-16")[:-1]
+    (record,), problems = read(wide)
+    assert record.message == "on"
+    assert [(p.kind, p.offset, p.length) for p in problems] == [(ProblemKind.TRUNCATED, len(wide) - 1, 1)]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -191,7 +202,7 @@ def test_zero_bytes_are_a_loss_and_end_a_line():
     wide = (LINE + "\0" * 7 + LINE).encode("utf-16")
     records, problems = read(wide)
     assert [record.message for record in records] == ["one", "one"]
-    assert [(p.offset, p.length) for p in problems] == [(2 + 2 * len(LINE), 14)]
+    assert [(p.offset, p.length, p.detail[:8]) for p in problems] == [(2 + 2 * len(LINE), 14, "14 zero ")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
@@ -216,6 +227,8 @@ def test_a_line_of_any_length_is_cut(encoding: str):
     [
         ("00000448.00000460::2008/01/1", True),
         ("00000448.000", True),
+        ("00000448.000\r\n", False),
+        ("00000448.00000460::2008/01/10-12:00:35.1234 INFO [FM] o", False),
         ("00000448.00000460::2008/01/10-12:00:35.123", False),
         ("00000448.00000460::2008/01/10-12:00:35.123 INFO [FM] o", False),
         ("  a continuation", False),

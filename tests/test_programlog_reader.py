@@ -137,6 +137,22 @@ def test_one_bad_date_costs_one_time(date: str):
     ]
 
 
+def test_one_damaged_day_does_not_outweigh_the_others():
+    """A single day above 12 in the other place, among many, is a bad date and no second form."""
+    _, decoded = read(log_of(*["1/13/2008 10:00:00"] * 30, "13/1/2008 10:00:00"))
+    assert [problem.kind for problem in decoded.problems] == [ProblemKind.BAD_VALUE]
+    assert times(decoded) == [datetime(2008, 1, 13, 10, tzinfo=UTC)] * 30 + [None]
+
+
+def test_fractions_and_the_first_moment():
+    """A fraction is one of a second however many digits it has; what lies before 1601 in UTC is no time."""
+    _, decoded = read(log_of("2008-01-10 12:00:35.5", "2008-01-10 12:00:35,0000007", "1601-01-01 00:30:00"))
+    assert times(decoded)[0] == MOMENT + timedelta(milliseconds=500)
+    assert [(record.generated or 0) % 10_000_000 for record in decoded.records] == [5_000_000, 7, 0]
+    _, decoded = read(log_of("1601-01-01 00:30:00"), timezone(timedelta(hours=1)))
+    assert times(decoded) == [None]
+
+
 @pytest.mark.parametrize(
     ("zone", "moment"),
     [

@@ -101,7 +101,7 @@ class DateEvidence:
         if most is not DateForm.DAY_FIRST:
             return most, False
         day_first, month_first = self._above_12
-        if day_first > month_first * _OUTWEIGHS or (self._same and not month_first):
+        if day_first > month_first * _OUTWEIGHS or self._same:
             return DateForm.DAY_FIRST, False
         if month_first > day_first * _OUTWEIGHS:
             return DateForm.MONTH_FIRST, False
