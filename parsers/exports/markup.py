@@ -19,9 +19,10 @@ MAX_DEPTH = 64  # real events stay below 10
 MAX_NODES = 20_000  # elements and attributes of one event; real ones stay at some hundreds
 
 _NAME = r"[^\s<>/=!?\"'&;]+"
-_TAG = re.compile(
-    rf"<(?:/({_NAME})\s*+>|({_NAME})((?:\s++{_NAME}\s*+=\s*+(?:\"[^\"<]*+\"|'[^'<]*+'))*+)\s*+(/?)>)",
-)
+_START = rf"({_NAME})((?:\s++{_NAME}\s*+=\s*+(?:\"[^\"<]*+\"|'[^'<]*+'))*+)\s*+"
+_TAG = re.compile(rf"<(?:/({_NAME})\s*+>|{_START}(/?)>)")
+# An element without elements in it and without references, at once: most of an event, and twice as quick.
+_LEAF = re.compile(rf"<{_START}(?:/>|>([^<&]*+)</\1\s*+>)")
 _ATTRIBUTE = re.compile(rf"({_NAME})\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)')")
 _REFERENCE = re.compile(r"&(?:#([0-9]{1,8})|#x([0-9a-fA-F]{1,8})|([A-Za-z][A-Za-z0-9]{0,31}));|&")
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
@@ -66,7 +67,7 @@ class _Builder:
 
     def read(self) -> None:
         """Read until the root is closed, the text ends, or something makes no sense any more."""
-        text, at = self._text, 0
+        text, at, opened = self._text, 0, self._open
         while self.root is None:
             tag = text.find("<", at)
             if tag < 0:
@@ -74,9 +75,20 @@ class _Builder:
                 return
             if tag > at:
                 self._characters(text[at:tag])
-            at = self._markup(tag)
-            if at < 0:
-                return
+            leaf = _LEAF.match(text, tag) if opened and len(opened) < MAX_DEPTH and self._nodes <= MAX_NODES else None
+            if leaf is None:
+                at = self._markup(tag)
+                if at < 0:
+                    return
+                continue
+            at = leaf.end()
+            name, attributes, value = leaf.groups()
+            self._flush()
+            self._nodes += 1
+            found = self._attributes(attributes) if attributes else ()
+            opened[-1].children.append(Element(self._local(name), None, found, (value,) if value else ()))
+            if len(opened) == 1:
+                self.closed.add(self._local(name))
 
     def finish(self) -> None:
         """Close what is still open, so that what was read can be used."""
