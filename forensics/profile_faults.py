@@ -91,7 +91,8 @@ def _faults_of_table(lines: Lines, table: str, rows: list[Any], row_type: type[m
     for index, row in enumerate(rows):
         key = str(row.get(key_field, "")) if isinstance(row, dict) else ""
         for field, says in _faults_of_row(row, row_type):
-            line = lines.of(table, index, *re.findall(r"\w+", field)[:1])
+            below = [int(part) if part.isdigit() else part for part in re.findall(r"\w+", field)]
+            line = lines.of(table, index, *below)
             yield Fault(line, table, index, key, field, says)
         if key and key.casefold() in seen:
             first = seen[key.casefold()]

@@ -261,7 +261,7 @@ class EventRow(Fact, frozen=True, kw_only=True):
         if self.id is None and not self.any_id and self.text is None:
             raise ValueError("needs an id, any_id = true, or a text")
         if self.id is not None and self.any_id:
-            raise ValueError("has both an id and any_id = true")
+            raise ValueError("any_id excludes an id: a row has one of the two")
         if self.object_pattern is not None and self.object is None:
             raise ValueError("object_pattern needs object, the string that it is applied to")
         for field, check in self.field_checks.items():
