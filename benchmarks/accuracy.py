@@ -35,7 +35,7 @@ from samples.incident import Incident, random_incident
 from samples.incident.clock import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from samples.incident import LogRecords
 
@@ -73,17 +73,18 @@ class Verdict:
         self.stretches += other.stretches
 
 
-def case_of(logs: Iterable[LogRecords], path: Path) -> Case:
-    """A case that holds the records as an ingest of the files would."""
+def case_of(incident: Incident, path: Path) -> Case:
+    """A case that holds the incident's records as an ingest of its files would."""
     case = Case.create(path)
+    torn = {entry["log"] for entry in incident.truth["degraded"] if entry["kind"] == "torn"}
     with case.transaction():
-        for log in logs:
+        for log in incident.entries:
             kind = "evt" if log.path.lower().endswith(".evt") else "evtx"
             numbers = [record.record_number for record in log.records]
             evidence = NewEvidence(
                 path=log.path,
                 kind=kind,
-                status="read" if numbers else "empty",
+                status="partial" if log.path in torn else "read" if numbers else "empty",
                 root=log.path.split("/", 1)[0],
                 sha256=f"{abs(hash(log.path)):064x}",
                 node=log.owner,
@@ -231,7 +232,7 @@ def _holds(incident: Incident, node: str, moment: int, since: int | None, until:
 def judged(seed: int, *, complete: bool) -> Verdict:
     """The account of one seeded incident."""
     incident = random_incident(seed, complete=complete)
-    with tempfile.TemporaryDirectory() as folder, case_of(incident.entries, Path(folder) / "case.db") as case:
+    with tempfile.TemporaryDirectory() as folder, case_of(incident, Path(folder) / "case.db") as case:
         return judge(incident, analyse(case).roles())
 
 

@@ -8,6 +8,7 @@ from forensics.gather_events import observe
 from forensics.gather_logs import Owner, read_logs
 from forensics.gather_names import names
 from forensics.ingest.nodes import NodeBasis
+from forensics.ingest.owners import log_owners
 from forensics.observations import Evidence
 
 if TYPE_CHECKING:
@@ -36,10 +37,12 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
         FailedError: the case cannot be read.
     """
     files = case.evidence()
-    owners = {row.id: Owner(row.node or "", row.log or row.path) for row in files}
+    owner_of = log_owners(case, catalogue)
+    owners = {row.id: Owner(owner_of[row.id], row.log or row.path) for row in files}
     observations = observe(case, catalogue, owners)
     logs = read_logs(case, owners, (row for row in files if row.live or row.recovered))
-    sure = {row.node for row in files if row.node and row.node_basis in _SURE}
+    sure = {owner_of[row.id] for row in files if row.node and row.node_basis in _SURE}
     made_up = {row.node for row in files if row.node_basis == NodeBasis.UNKNOWN and row.node}
     nodes, aliases = names(observations, logs.appearances, sure, made_up)
-    return Evidence(observations, logs.runs, logs.falls, logs.sequels, nodes, aliases)
+    cut = frozenset((row.node or "", row.log or row.path) for row in files if row.status in {"partial", "failed"})
+    return Evidence(observations, logs.runs, logs.falls, logs.sequels, nodes, aliases, cut)

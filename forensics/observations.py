@@ -117,6 +117,7 @@ class Evidence(NamedTuple):
         sequels: the tightest for each pair of nodes and day, sorted: not all, a log may hold a million copies.
         nodes: name -> FILETIME of the node's first and last own event, raw, in any log, aliases left out, sorted.
         aliases: names that look like computers and are none, sorted.
+        cut: logs whose end is damaged or missing, as far as the files show it: what they do not hold may have been.
     """
 
     observations: list[Observation]
@@ -125,3 +126,4 @@ class Evidence(NamedTuple):
     sequels: list[Sequel]
     nodes: dict[str, tuple[int, int]]
     aliases: tuple[str, ...]
+    cut: frozenset[tuple[str, str]] = frozenset()

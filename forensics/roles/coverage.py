@@ -9,12 +9,13 @@ from forensics.claims import GROUP_CLAIMS, Claim
 from forensics.roles.spans import Span, covers, span_at, union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from forensics.observations import Observation, Run
+    from forensics.observations import Evidence
     from forensics.roles.signs import Sign, Times
 
 _STORE_CLAIMS = frozenset({Claim.ACTIVE, Claim.ACTIVE_ENDED})
+_MACHINE_CLAIMS = frozenset({Claim.BOOT, Claim.SHUTDOWN})
 
 
 class LogCover:
@@ -24,20 +25,26 @@ class LogCover:
     its first to its last observation, and what rests on it is told by `numbered`.
     """
 
-    def __init__(self, runs: Iterable[Run], observations: Iterable[Observation], times: Times) -> None:
+    def __init__(self, evidence: Evidence, times: Times) -> None:
         spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
-        for run in runs:
+        for run in evidence.runs:
             start = times.moment(run.log[0], run.start, run.log, run.first).time
             end = times.moment(run.log[0], run.end, run.log, run.last).time
             spans[run.log].append((min(start, end), max(start, end)))
         self.numbered = frozenset(spans)
         bare: dict[tuple[str, str], Span] = {}
-        for one in observations:
+        for one in evidence.observations:
             if one.log not in self.numbered:
                 moment = times.moment(one.node, one.raw, one.log, one.number).time
                 low, high = bare.get(one.log, (moment, moment))
                 bare[one.log] = min(low, moment), max(high, moment)
         self._spans = {log: union(found) for log, found in spans.items()} | {log: [s] for log, s in bare.items()}
+        self._tails: dict[tuple[str, str], Span] = {}
+        for log, found in self._spans.items():
+            if log[0] in evidence.nodes and log not in evidence.cut:
+                end = times.moment(log[0], evidence.nodes[log[0]][1]).time
+                if found[-1][1] < end:
+                    self._tails[log] = found[-1][1], end
 
     def logs(self) -> list[tuple[str, str]]:
         """All logs of which anything is known, sorted."""
@@ -47,13 +54,23 @@ class LogCover:
         """Where a log is whole."""
         return self._spans.get(log, [])
 
+    def tail(self, log: tuple[str, str]) -> Span | None:
+        """The time from the last record of a log to the last of its node in any log.
+
+        Nothing was written into the log in that time, if it was saved together with the others.
+        """
+        return self._tails.get(log)
+
     def run_at(self, log: tuple[str, str], moment: int) -> Span | None:
         """The whole stretch of a log around a moment."""
         return span_at(self.spans(log), moment)
 
     def whole(self, log: tuple[str, str], start: int, end: int) -> bool:
-        """Whether nothing of a log is missing between two moments."""
-        return covers(self.spans(log), start, end)
+        """Whether nothing of a log is missing between two moments, its tail taken for whole."""
+        tail = self._tails.get(log)
+        return covers(
+            self.spans(log), start, min(end, tail[0]) if tail and start <= tail[0] < end <= tail[1] else end
+        ) or (tail is not None and tail[0] <= start and end <= tail[1])
 
 
 class Telling:
@@ -77,6 +94,13 @@ class Telling:
             node: [log for log in available if log[0] == node and log[1] in names] or sorted(held[node])
             for node in nodes
         }
+
+        machine = {sign.observation.log[1] for sign in signs if sign.claim in _MACHINE_CLAIMS}
+        self._machine = {node: [log for log in available if log[0] == node and log[1] in machine] for node in nodes}
+
+    def stops_told(self, node: str, start: int, end: int) -> bool:
+        """Whether a log that tells of the node's stops and starts is whole between two moments."""
+        return any(self._cover.whole(log, start, end) for log in self._machine[node])
 
     def told(self, node: str, start: int, end: int) -> bool:
         """Whether a log that tells of the node is whole between two moments."""

@@ -82,7 +82,7 @@ def reconstruct(
     """
     nodes = tuple(evidence.nodes)
     signs = signs_of(evidence.observations, nodes, group, clocks, mailbox=mailbox)
-    cover = LogCover(evidence.runs, evidence.observations, clocks)
+    cover = LogCover(evidence, clocks)
     telling = Telling(cover, signs, nodes)
     spans = {
         node: (clocks.moment(node, first).time, clocks.moment(node, last).time)
@@ -105,6 +105,7 @@ def reconstruct(
         tenures=tenures(signs, nodes, ownership, (cover, telling), absent),
         absent=absent,
         contested=contested_spans(found),
+        stops_told=telling.stops_told,
         cap=weaker(cap, Confidence.CERTAIN),
     )
     pieces = [piece for node in nodes for piece in intervals_of(node, *spans[node], scene)]

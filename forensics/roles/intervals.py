@@ -77,12 +77,17 @@ def _piece(node: str, role: Role, span: Span, scene: Scene) -> Piece:
         if start < sign.time < end and (sign.node == node or role is Role.ACTIVE)
     ]
     supporting, margin, bridged = _support(node, role, span, scene)
-    whole = not bridged and all(sign.bounded for sign in supporting)
+    seen = scene.stops_told(node, start, end)
+    whole = not bridged and seen and all(sign.bounded for sign in supporting)
     word = judge(supporting, against, margin, whole=whole, at_most=scene.cap)
     contested = any(a < end and start < b for a, b in scene.contested)
     if contested:
         word = weaker(word, Confidence.PROBABLE if margin >= CLEAR else Confidence.POSSIBLE)
     why = _why(node, role, supporting, bridged=bridged)
+    if not seen:
+        why += (
+            " Whether it was down for a while in that time is not told: the log of its starts and stops is not whole."
+        )
     if against:
         why += f" {len(against)} event{'s' if len(against) > 1 else ''} in between would not fit."
     if contested:

@@ -53,7 +53,7 @@ class Tenure:
         anchors: signs of the node that prove it, in order.
         known: where it is known.
         bridged: the part of `known` in which the node's own logs have holes, and those of all others tell that nobody
-            else took over.
+            else took over; or in which they are silent up to the node's last record.
         margin: how much dearer the best explanation is that has it otherwise somewhere in the stretch.
         opening, closing: the same for its beginning and for its end.
     """
@@ -109,6 +109,7 @@ def _own(
             and ((at < last and signs[at].claim in behind) or (at > first and signs[at].claim in before))
         )
         known = union(s for anchor in anchors for s in within(_around(anchor, *logs), start, end))
+        tails = within(_tails(known, node, *logs), start, end)
         margins = [ownership.margin(at, number, held=active) for at in block]
         lasting = [margin for at, margin in zip(block, margins, strict=True) if not _is_passage(signs, at)]
         yield Tenure(
@@ -119,8 +120,8 @@ def _own(
             start=start,
             end=end,
             anchors=anchors,
-            known=known,
-            bridged=[],
+            known=union([*known, *tails]),
+            bridged=without(union(tails), known),
             margin=min(lasting, default=max(margins)),
             opening=max(margins[:_NEAR]),
             closing=max(margins[-_NEAR:]),
@@ -151,13 +152,19 @@ def _around(anchor: Sign, cover: LogCover, telling: Telling) -> list[Span]:
     return spans
 
 
+def _tails(known: list[Span], node: str, cover: LogCover, telling: Telling) -> list[Span]:
+    """What is known up to the last record of a log that tells of it goes on in the log's silence behind it."""
+    tails = [tail for log in telling.of[node] if (tail := cover.tail(log)) is not None]
+    return [tail for tail in tails if span_at(known, tail[0])]
+
+
 def _beside(tenure: Tenure, others: list[Span], telling: Telling) -> Tenure:
     """Another node is active: this one is not, and was not as long as its own log tells of no change."""
     told = telling.spans(tenure.node)
     spans = within(others, tenure.start, tenure.end)
     reach = [run for a, b in spans for moment in (a, b) if (run := span_at(told, moment)) is not None]
     known = union([*tenure.known, *spans, *within(reach, tenure.start, tenure.end)])
-    return replace(tenure, known=known)
+    return replace(tenure, known=known, bridged=without(tenure.bridged, union(spans)))
 
 
 def _bridge(tenure: Tenure, found: Mapping[str, list[Tenure]], absent: Mapping[str, Sequence[Absence]]) -> Tenure:
@@ -172,4 +179,4 @@ def _bridge(tenure: Tenure, found: Mapping[str, list[Tenure]], absent: Mapping[s
             [s for t in others if not t.active for s in t.known] + [(a.start, a.end) for a in absent.get(node, ())]
         )
         holes = [hole for hole in holes if any(a <= hole[0] and hole[1] <= b for a, b in idle)]
-    return replace(tenure, known=union([*tenure.known, *holes]), bridged=holes)
+    return replace(tenure, known=union([*tenure.known, *holes]), bridged=union([*tenure.bridged, *holes]))

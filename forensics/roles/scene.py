@@ -12,7 +12,7 @@ from forensics.claims import PASSIVE_CLAIMS
 from forensics.roles.confidence import MISFIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from forensics.roles.knowledge import Tenure
     from forensics.roles.model import Confidence
@@ -29,6 +29,7 @@ class Scene:
         signs, misfits: all signs in their order, and what each costs in the best explanation.
         tenures, absent: by node.
         contested: where more than one node claims to be active.
+        stops_told: whether a log that tells of a node's stops and starts is whole between two moments.
         cap: the word that nothing of this group exceeds.
         passive: by node the signs of copying from an active node, by time.
     """
@@ -38,6 +39,7 @@ class Scene:
     tenures: Mapping[str, Sequence[Tenure]]
     absent: Mapping[str, Sequence[Absence]]
     contested: Sequence[Span]
+    stops_told: Callable[[str, int, int], bool]
     cap: Confidence
     passive: Mapping[str, list[Sign]] = field(init=False)
     _by_time: list[Sign] = field(init=False)

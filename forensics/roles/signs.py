@@ -151,14 +151,23 @@ def _causes_first(signs: list[Sign]) -> list[Sign]:
 
 
 def _coming_online(signs: list[Sign]) -> list[Sign]:
-    """Take the weight from databases that start while their group comes online: that nobody is active yet fits them."""
+    """Weigh signs by the group's coming online around them.
+
+    Databases that start while their group comes online weigh nothing: that nobody is active yet fits them. A group that
+    is online without having come online weighs half.
+    """
     coming: set[str] = set()
     ordered = []
     for sign in signs:
+        lone = sign.claim is Claim.GROUP_ONLINE and sign.node not in coming
         if sign.claim is Claim.GROUP_COMING_ONLINE:
             coming.add(sign.node)
         elif sign.claim in GROUP_CLAIMS or sign.claim in PRESENCE_CLAIMS:
             coming.discard(sign.node)
-        light = sign.claim is Claim.ACTIVE and sign.node in coming
-        ordered.append(replace(sign, weight=sign.weight / 100) if light else sign)
+        factor = 1.0
+        if sign.claim is Claim.ACTIVE and sign.node in coming:
+            factor = 0.01
+        elif lone:
+            factor = 0.5
+        ordered.append(replace(sign, weight=sign.weight * factor) if factor < 1 else sign)
     return ordered
