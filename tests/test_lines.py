@@ -57,6 +57,7 @@ def cut(raw: bytes, stretch: int, longest: int, stream: type[io.BytesIO] = io.By
 
 @settings(max_examples=400)
 @given(PIECES, st.sampled_from(sorted(MARKS)), st.integers(8, 700), st.integers(100, 900), st.booleans())
+@example(BEGINNING + "y" * 58 + "\n" + BEGINNING + "\n", "utf-8", 110, 100, False)
 @example("\n" + "x" * 90 + (BEGINNING + "\n") * 40, "utf-8", 64, 200, False)
 @example(BEGINNING + "y" * 400 + "\n" + BEGINNING + "\n", "utf-16-le", 10, 300, True)
 def test_entries_are_those_of_the_whole_text(text: str, encoding: str, stretch: int, longest: int, short: bool) -> None:
