@@ -17,8 +17,9 @@ class EventRecord(NamedTuple):
 
     Attributes:
         offset: first byte of the record in its stream.
-        record_number: the number in the record's header; of an event's XML its `EventRecordID`; None where the form
-            of the evidence has no number (text).
+        record_number: the number in the record's header; of an event's XML its `EventRecordID`; of an entry of a text
+            log its place in the file, counted from 1; None where the form of the evidence
+            has none (tables).
         event_record_id: the `EventRecordID` inside an .evtx record; None for .evt.
         generated: FILETIME (100 ns since 1601-01-01 UTC) of the event; None where it is not there. Exact for .evt too,
             whose whole Unix seconds are scaled (`parsers.times.filetime_from_unix`).
