@@ -10,11 +10,16 @@ from forensics.gather_names import names
 from forensics.ingest.nodes import NodeBasis
 from forensics.ingest.owners import log_owners
 from forensics.observations import Evidence
+from parsers.problems import ProblemKind
 
 if TYPE_CHECKING:
+    from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
     from forensics.catalogue import Catalogue
 
+# Damage by which the end of a file is lost, wherever its newest record lies.
+_ENDS: Final = frozenset({ProblemKind.TRUNCATED, ProblemKind.LIMIT, ProblemKind.UNREADABLE})
+_HOLES: Final = frozenset({ProblemKind.LOST_RANGE, ProblemKind.BAD_RECORD})
 _SURE: Final = frozenset({NodeBasis.GIVEN, NodeBasis.EVENTS})
 
 
@@ -25,8 +30,8 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
     same answer in whatever order it was ingested, but for the ids of events that are equal in everything.
 
     Records found outside of their logs (`recovered`) make observations, for they are true events, but no coverage.
-    Observations that repeat one state of a node within a minute are thinned out (`gather_events.THIN_TICKS`); those
-    nearest to any other observation of the node are kept. A name without any claim on a role or the membership is a
+    Observations that only repeat one state of a node are thinned out (`gather_events.THIN_TICKS`), but never the one
+    before or after anything that bears on the node's role or presence. A name without any claim on a role or the membership is a
     node only where a log is its own.
 
     Args:
@@ -44,5 +49,28 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
     sure = {owner_of[row.id] for row in files if row.node and row.node_basis in _SURE}
     made_up = {row.node for row in files if row.node_basis == NodeBasis.UNKNOWN and row.node}
     nodes, aliases = names(observations, logs.appearances, sure, made_up)
-    cut = frozenset((row.node or "", row.log or row.path) for row in files if row.status in {"partial", "failed"})
+    cut = _cut_logs(case, files, owners)
     return Evidence(observations, logs.runs, logs.falls, logs.sequels, nodes, aliases, cut)
+
+
+def _cut_logs(case: Case, files: list[EvidenceRow], owners: dict[int, Owner]) -> frozenset[tuple[str, str]]:
+    """Logs of which something is lost behind their last record, in the file that reaches furthest."""
+    last: dict[Owner, EvidenceRow] = {}
+    for row in files:
+        if row.live and row.last_record is not None:
+            known = last.get(owners[row.id])
+            if known is None or (row.last_record, row.path) > (known.last_record or 0, known.path):
+                last[owners[row.id]] = row
+    return frozenset((owner.node, owner.log) for owner, row in last.items() if _is_cut(case, row.id))
+
+
+def _is_cut(case: Case, evidence_id: int) -> bool:
+    problems = case.problems(evidence_id)
+    if any(problem.kind in _ENDS for problem in problems):
+        return True
+    damage = [problem.offset + problem.length for problem in problems if problem.kind in _HOLES]
+    if not damage:
+        return False
+    newest = "SELECT offset FROM events WHERE evidence_id = ? AND recovered = 0 ORDER BY record_number DESC LIMIT 1"
+    offset = next(case.rows(newest, (evidence_id,)), (None,))[0]
+    return offset is None or max(damage) > offset

@@ -1,12 +1,13 @@
 """Which computer names are nodes, and which only look like it.
 
 Names of the clustered mailbox server and of the cluster stand in Computer fields, and so does the name that a machine
-had during its setup. A node is what claims roles or is a member of the cluster, or what has a log of its own.
+had during its setup. A node is what has a log of its own, or what logs as the cluster service of a machine. A name that
+is only seen with entries of the store is a node where no other can be it.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from forensics.claims import GROUP_CLAIMS, ROLE_CLAIMS, Claim
@@ -17,11 +18,20 @@ if TYPE_CHECKING:
     from forensics.gather_logs import Appearance
     from forensics.observations import Observation
 
-_MEMBERSHIP: Final = frozenset(
-    {Claim.FORMED, Claim.JOINED, Claim.DOWN, Claim.NODE_REMOVED, Claim.TIME_DIFFERENCE, Claim.COPIES_DROPPED}
-)
+# What only the cluster service logs, under the machine's name.
+_CLUSTER: Final = GROUP_CLAIMS | {
+    Claim.FORMED,
+    Claim.JOINED,
+    Claim.DOWN,
+    Claim.NODE_REMOVED,
+    Claim.TIME_DIFFERENCE,
+    Claim.COPIES_DROPPED,
+}
 # What only a machine logs: a network name of the cluster never boots.
 _MACHINE: Final = frozenset({Claim.BOOT, Claim.SHUTDOWN, Claim.FORMED, Claim.JOINED})
+
+# A mailbox server of this kind has two nodes: where both are known, a further name that only its store uses is its own.
+_NODES: Final = 2
 
 Appearances = dict[str, "Appearance"]
 
@@ -53,21 +63,48 @@ def names(
         _widen(spans, one.node, one.raw, one.raw)
         if one.claim in GROUP_CLAIMS and one.object:
             groups.add(one.object.upper())
-    setup = _setup_names(logs, spans)
-    nodes, aliases = {}, []
-    for name, (low, high) in sorted(spans.items()):
-        claimed = not claims[name].isdisjoint(ROLE_CLAIMS | _MEMBERSHIP)
-        if name in groups:
-            is_node = name in owners and not claims[name].isdisjoint(_MACHINE)
-        elif name in owners:
-            is_node = claimed or name not in setup
-        else:
-            is_node = claimed
-        if is_node:
-            nodes[name] = (low, high)
-        elif name not in unnamed:
-            aliases.append(name)
-    return nodes, tuple(aliases)
+    sure = set(owners) - _setup_names(logs, spans)
+    nodes = {name for name in spans if _is_node(name, claims[name], owners, sure, groups)}
+    doubtful = {name for name in spans if name not in groups and not claims[name].isdisjoint(ROLE_CLAIMS)} - nodes
+    if len(nodes) < _NODES:
+        nodes |= doubtful - _among_others(observations, doubtful)
+    known = {name: (low, high) for name, (low, high) in sorted(spans.items()) if name in nodes}
+    return known, tuple(sorted(set(spans) - nodes - set(unnamed)))
+
+
+def _is_node(
+    name: str, claims: Collection[Claim], owners: Collection[str], sure: Collection[str], groups: Collection[str]
+) -> bool:
+    """Whether a name is a node's, by itself; `sure` are the owners but for names of a setup."""
+    if name in groups:
+        return name in owners and not _MACHINE.isdisjoint(claims)
+    if not _CLUSTER.isdisjoint(claims) or name in sure:
+        return True
+    return name in owners and not ROLE_CLAIMS.isdisjoint(claims)
+
+
+def _among_others(observations: Sequence[Observation], doubtful: Collection[str]) -> set[str]:
+    """The names of which most entries of the store stand alone among those of another computer in one log.
+
+    A store runs on one node for hours, and then on the other one; under the name of the mailbox server an entry comes
+    now and then.
+    """
+    if not doubtful:
+        return set()
+    logs: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
+    for one in observations:
+        if one.claim is Claim.ACTIVE:
+            logs[one.log].append((one.raw if one.number is None else one.number, one.node))
+    alone: Counter[str] = Counter()
+    count: Counter[str] = Counter()
+    for entries in logs.values():
+        in_order = [name for _, name in sorted(entries)]
+        for at, name in enumerate(in_order):
+            if name in doubtful:
+                count[name] += 1
+                beside = in_order[max(0, at - 1) : at] + in_order[at + 1 : at + 2]
+                alone[name] += bool(beside) and name not in beside
+    return {name for name in count if 2 * alone[name] > count[name]}
 
 
 def _widen(spans: dict[str, list[int]], name: str, low: int, high: int) -> None:
