@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensics.clocks.model import ClockSpan
+from forensics.clocks.model import ASSUMED_LIMIT, ClockSpan
 from forensics.clocks.solve import Distances
 from forensics.clocks.timeline import Clocks
 
@@ -27,7 +27,7 @@ def conclude(trial: Trial) -> Clocks:
     _bridge(trial, apart)
     spans: list[ClockSpan] = []
     for index, stretch in enumerate(stretches):
-        low, high = apart.get((index, trial.root), (None, None))
+        low, high = _worth_stating(trial, index, *apart.get((index, trial.root), (None, None)))
         chains = [] if index == trial.root else _chains(trial, tables[trial.root], index)
         spans.append(
             ClockSpan(
@@ -71,15 +71,26 @@ def _bridge(trial: Trial, apart: dict[tuple[int, int], tuple[int | None, int | N
                 )
 
 
+def _worth_stating(trial: Trial, index: int, low: int | None, high: int | None) -> tuple[int | None, int | None]:
+    """Bounds without those that are looser than what is assumed of any clock: they bound nothing."""
+    if low is None or high is None or high - low <= 2 * ASSUMED_LIMIT:
+        return low, high
+    guess = _nearest(trial, index, low, high)
+    return (low if guess - low <= ASSUMED_LIMIT else None), (high if high - guess <= ASSUMED_LIMIT else None)
+
+
 def _middle(trial: Trial, index: int, low: int | None, high: int | None) -> int:
     """The best estimate: the middle, else what lies nearest to no difference within the bounds."""
     if low is not None and high is not None:
         return (low + high) // 2
+    return _nearest(trial, index, low, high)
+
+
+def _nearest(trial: Trial, index: int, low: int | None, high: int | None) -> int:
     stretch = trial.stretches[index]
-    root = trial.stretches[trial.root]
-    guess = trial.centre[stretch.node] - trial.centre[root.node] + stretch.rough
+    guess = trial.centre[stretch.node] - trial.centre[trial.reference] + stretch.rough
     if low is not None:
-        return max(low, guess)
+        guess = max(low, guess)
     return guess if high is None else min(high, guess)
 
 

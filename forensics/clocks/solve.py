@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from parsers.times import TICKS_PER_SECOND
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 _RELAXED_MAX: Final = 500
 STEP_MIN: Final = TICKS_PER_SECOND
 """Limits that contradict each other by less are no sign of a step."""
+
+_CUT_COST: Final = 1.5
+_ITEMS_MAX: Final = 100
 
 
 class Edge(NamedTuple):
@@ -97,35 +99,101 @@ def rifts(pairs: Mapping[tuple[int, int], Sequence[Edge]]) -> list[Rift]:
         if least - most <= STEP_MIN or not ups[0].crosses:
             continue
         # Edges that say: at most so much, and edges that say: at least so much, and both cannot be.
-        items = [(edge.upper_raw, edge.lower_raw, True, edge) for edge in ups if edge.limit < least]
-        items += [(edge.lower_raw, edge.upper_raw, False, edge) for edge in downs if -edge.limit > most]
-        items.sort(key=lambda item: (item[0], item[1], item[2]))
-        found += _changes(one, other, items)
+        items = [_Item(e.upper_raw, e.lower_raw, e.limit, None, e) for e in ups if e.limit < least]
+        items += [_Item(e.lower_raw, e.upper_raw, None, -e.limit, e) for e in downs if -e.limit > most]
+        found += [Rift(one, other, times) for times in _changes(_thinned(_in_time(items)))]
     return found
 
 
-def _changes(one: int, other: int, items: Sequence[tuple[int, int, bool, Edge]]) -> list[Rift]:
-    runs: list[list[tuple[int, int, bool, Edge]]] = []
-    for item in items:
-        if runs and runs[-1][-1][2] == item[2]:
-            runs[-1].append(item)
-        else:
-            runs.append([item])
-    kept: list[list[tuple[int, int, bool, Edge]]] = []
-    for run in runs:
-        if _events(item[3] for item in run) < 2:
-            continue  # one event that contradicts the others is not believed
-        if kept and kept[-1][-1][2] == run[0][2]:
-            kept[-1] += run
-        else:
-            kept.append(run)
+class _Item(NamedTuple):
+    """What one edge says of the difference of two clocks, and when by each of them; one of the limits is None."""
+
+    mine: int
+    theirs: int
+    most: int | None
+    least: int | None
+    edge: Edge
+
+    @property
+    def weight(self) -> int:
+        """One event is an error sooner than two; a difference that the cluster measured is as good as two."""
+        return 1 if len(self.edge.refs) > 1 else 2
+
+    def allows(self, value: int) -> bool:
+        """Whether the difference can be this, to within what is no step."""
+        most = self.most is None or value <= self.most + STEP_MIN // 2
+        return most and (self.least is None or value >= self.least - STEP_MIN // 2)
+
+
+def _thinned(items: list[_Item]) -> list[_Item]:
+    """The tightest items of each stretch of time, where there are very many."""
+    size = -(-len(items) // (_ITEMS_MAX // 2))
+    if len(items) <= _ITEMS_MAX:
+        return items
+    kept: set[_Item] = set()
+    for begin in range(0, len(items), size):
+        part = items[begin : begin + size]
+        kept |= set(sorted((i for i in part if i.most is not None), key=lambda i: i.most or 0)[:1])
+        kept |= set(sorted((i for i in part if i.least is not None), key=lambda i: -(i.least or 0))[:1])
+    return _in_time(kept)
+
+
+def _in_time(items: Iterable[_Item]) -> list[_Item]:
+    return sorted(items, key=lambda item: (item.mine, item.theirs, item.edge))
+
+
+def _changes(items: list[_Item]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The cuts, by both clocks, that leave least unexplained: each must explain more than one event that is wrong.
+
+    Found over all ways to cut, from the end to the beginning.
+    """
+    count = len(items)
+    values = sorted({value for item in items for value in (item.most, item.least) if value is not None})
+    best: list[tuple[float, int]] = [(0.0, 0)] * (count + 1)
+    for begin in range(count - 1, -1, -1):
+        against = [0] * len(values)
+        choices: list[tuple[float, int]] = []
+        for end in range(begin + 1, count + 1):
+            item = items[end - 1]
+            against = [n if item.allows(v) else n + item.weight for n, v in zip(against, values, strict=True)]
+            later = best[end][0] + _CUT_COST if end < count else 0.0
+            choices.append((min(against) + later, -end))
+        cost, end = min(choices)
+        best[begin] = (cost, -end)
+    cuts, at = [], best[0][1] if count else 0
+    while 0 < at < count:
+        cuts.append(at)
+        at = best[at][1]
     found = []
-    for before, after in pairwise(kept):
-        mine = (max(item[0] for item in before), min(item[0] for item in after))
-        theirs = (max(item[1] for item in before), min(item[1] for item in after))
-        if mine[0] < mine[1] and theirs[0] < theirs[1]:
-            found.append(Rift(one, other, (mine, theirs)))
-    return found
+    for before, after in zip([0, *cuts], [*cuts, count], strict=True):
+        if after < count:
+            found.append(_around(items, before, after, next((cut for cut in cuts if cut > after), count), values))
+    return [times for times in found if times is not None]
+
+
+def _around(
+    items: Sequence[_Item], begin: int, at: int, end: int, values: Sequence[int]
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The time in which a change lies: items near it that fit what was before and what came after tell nothing."""
+    before, after = _agreed(items[begin:at], values), _agreed(items[at:end], values)
+    old = [item for item in items[begin:at] if not _fits(item, after) and _fits(item, before)]
+    new = [item for item in items[at:end] if not _fits(item, before) and _fits(item, after)]
+    if not old or not new:
+        return None
+    mine = (max(item.mine for item in old), min(item.mine for item in new))
+    theirs = (max(item.theirs for item in old), min(item.theirs for item in new))
+    return (mine, theirs) if mine[0] < mine[1] and theirs[0] < theirs[1] else None
+
+
+def _agreed(items: Sequence[_Item], values: Sequence[int]) -> tuple[int, int]:
+    """Lowest and highest of the values that fewest of the items speak against."""
+    against = [sum(item.weight for item in items if not item.allows(value)) for value in values]
+    fit = [value for value, count in zip(values, against, strict=True) if count == min(against)]
+    return fit[0], fit[-1]
+
+
+def _fits(item: _Item, values: tuple[int, int]) -> bool:
+    return item.allows(values[0]) or item.allows(values[1])
 
 
 def settle_pairs(pairs: Mapping[tuple[int, int], Sequence[Edge]]) -> Settled:

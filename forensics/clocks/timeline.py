@@ -163,8 +163,8 @@ class Clocks:
     def _row(self, index: int, against: int, within: tuple[int | None, int | None] | None) -> ClockOffset | None:
         span, reference = self.spans[index], self.spans[against]
         low, high = self.apart.get((index, against), (_less(span.low, reference.high), _less(span.high, reference.low)))
-        if low is None or high is None:
-            return None
+        if low is None or high is None or high - low > 2 * ASSUMED_LIMIT:
+            return None  # a bound looser than what is assumed of any clock bounds nothing
         middle = (low + high) // 2
         tenths = round(middle / _TENTH) if abs(middle) < 1 << 50 else middle // _TENTH
         # Rounded outwards: what is printed covers what was found.

@@ -128,8 +128,12 @@ class Trial:
             if found:
                 return found
             self._close(strong)
-            more, logged = self._by_differences(logged, last=turn == _ROUNDS - 1)
+            more, logged, against = self._by_differences(logged, last=turn == _ROUNDS - 1)
             strong += more
+            if against:
+                found = rifts(by_pair([*strong, *against]))
+                if found:
+                    return found
             if not bounds and not more:
                 break
         self._add_weak(strong, believed)
@@ -226,28 +230,35 @@ class Trial:
         self.distances = {}
         self.overruled |= {_sentence(edge) for edge in [*settled.overruled, *loosened]}
 
-    def _by_differences(self, logged: Sequence[Difference], *, last: bool) -> tuple[list[Edge], list[Difference]]:
-        """Edges from logged differences, and those whose direction is not clear yet."""
+    def _by_differences(
+        self, logged: Sequence[Difference], *, last: bool
+    ) -> tuple[list[Edge], list[Difference], list[Edge]]:
+        """Edges from logged differences, those whose direction is not clear yet, and edges that others exclude."""
         found: list[Edge] = []
         unclear: list[Difference] = []
+        excluded: list[Edge] = []
         for one in logged:
             here, there = self.spot(one.where), self._other_spot(one)
             if here is None or there is None:
                 continue
             least, most = self._apart(here, there)
-            windows = [
-                (sign - TOLERANCE, sign + TOLERANCE)
-                for sign in sorted({one.ticks, -one.ticks})
+            signs = sorted({one.ticks, -one.ticks})
+            fit = [
+                sign
+                for sign in signs
                 if (most is None or sign - TOLERANCE <= most) and (least is None or sign + TOLERANCE >= least)
             ]
-            if not windows:
-                pair = f"{one.where.node} and {one.other}"
-                self.overruled.add(f"{_reference(one)} gives a difference between {pair} that other events exclude")
+            if fit:
+                if len(fit) > 1 and not last:
+                    unclear.append(one)
+                found += _difference_edges(one, here, there, fit[0] - TOLERANCE, fit[-1] + TOLERANCE)
                 continue
-            if len(windows) > 1 and not last:
-                unclear.append(one)
-            found += _difference_edges(one, here, there, windows[0][0], windows[-1][1])
-        return found, unclear
+            pair = f"{one.where.node} and {one.other}"
+            self.overruled.add(f"{_reference(one)} gives a difference between {pair} that other events exclude")
+            middle = ((most if least is None else least) or 0) + ((least if most is None else most) or 0)
+            nearest = min(signs, key=lambda sign: (abs(2 * sign - middle), sign))
+            excluded += _difference_edges(one, here, there, nearest - TOLERANCE, nearest + TOLERANCE)
+        return found, unclear, excluded
 
     def _other_spot(self, one: Difference) -> int | None:
         """The stretch of the other node's clock at that moment, where both directions agree on it."""
