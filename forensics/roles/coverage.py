@@ -90,6 +90,7 @@ class Telling:
                 held[sign.node].add(sign.observation.log)
         available = cover.logs()
         self._cover = cover
+        self._reliable = telling is GROUP_CLAIMS
         self.of: dict[str, list[tuple[str, str]]] = {
             node: [log for log in available if log[0] == node and log[1] in names] or sorted(held[node])
             for node in nodes
@@ -103,8 +104,8 @@ class Telling:
         return any(self._cover.whole(log, start, end) for log in self._machine[node])
 
     def told(self, node: str, start: int, end: int) -> bool:
-        """Whether a log that tells of the node is whole between two moments."""
-        return any(self._cover.whole(log, start, end) for log in self.of[node])
+        """Whether a log that tells of every change is whole between two moments; the store's events do not suffice."""
+        return self._reliable and any(self._cover.whole(log, start, end) for log in self.of[node])
 
     def spans(self, node: str) -> list[Span]:
         """Where a log that tells of the node is whole."""

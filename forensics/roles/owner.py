@@ -137,7 +137,7 @@ _SHARES: Final[dict[Claim, _Shares]] = {
     Claim.GROUP_FAILED: ((0, 0.25, 0), (0.25, 0.25, 0)),
     # A database is started while its group comes online, so nobody may be the owner yet.
     Claim.ACTIVE: ((0, 0.25, 0), (0, 0.75, 0.15)),
-    Claim.ACTIVE_ENDED: ((0, 0.75, 0.15), (0, 0.25, 0)),
+    Claim.ACTIVE_ENDED: ((0, 0.75, 0.15), (0.25, 0.25, 0)),
     **dict.fromkeys(PASSIVE_CLAIMS, _PASSIVE),
     # What is down holds no group; what starts held none.
     Claim.SHUTDOWN: ((0, 0, 0), (2, 0, 0)),
@@ -148,20 +148,21 @@ _SHARES: Final[dict[Claim, _Shares]] = {
     Claim.JOINED: ((0.25, 0, 0), (0.5, 0, 0)),
 }
 
-_ENDS: Final = {
-    Claim.GROUP_OFFLINE: 0.0,
-    Claim.SHUTDOWN: 0.0,
-    Claim.DOWN: 0.0,
-    Claim.NODE_REMOVED: 0.0,
-    Claim.GROUP_GOING_OFFLINE: _IMPLIED,
-    Claim.BOOT: _IMPLIED,  # it stopped without a word
-    Claim.GROUP_FAILED: _UNSEEN,
-    Claim.ACTIVE_ENDED: _UNSEEN,
-    Claim.GROUP_COMING_ONLINE: _UNSEEN,
-    Claim.JOINED: _UNSEEN,
-    Claim.FORMED: _UNSEEN,
+# What the end of an ownership costs at a sign of the owner: where its logs would tell of every change, and elsewhere.
+_ENDS: Final[dict[Claim, tuple[float, float]]] = {
+    Claim.GROUP_OFFLINE: (0.0, 0.0),
+    Claim.SHUTDOWN: (0.0, 0.0),
+    Claim.DOWN: (0.0, 0.0),
+    Claim.NODE_REMOVED: (0.0, 0.0),
+    Claim.GROUP_GOING_OFFLINE: (_IMPLIED, _IMPLIED),
+    Claim.BOOT: (_IMPLIED, _IMPLIED),  # it stopped without a word
+    Claim.GROUP_FAILED: (_UNSEEN, _UNSEEN),
+    Claim.ACTIVE_ENDED: (3.0, _IMPLIED),
+    Claim.GROUP_COMING_ONLINE: (_UNSEEN, _UNSEEN),
+    Claim.JOINED: (_UNSEEN, _UNSEEN),
+    Claim.FORMED: (_UNSEEN, _UNSEEN),
 }
-_BEGINS: Final = {Claim.GROUP_ONLINE: 0.0, Claim.ACTIVE: 1.0}
+_BEGINS: Final[dict[Claim, tuple[float, float]]] = {Claim.GROUP_ONLINE: (0.0, 0.0), Claim.ACTIVE: (1.0, _IMPLIED)}
 _TAKES_OVER: Final = frozenset({Claim.GROUP_COMING_ONLINE, Claim.GROUP_ONLINE, Claim.ACTIVE})
 
 
@@ -171,12 +172,14 @@ def _change(claim: Claim, node: int, before: int, after: int, told: tuple[bool, 
         return 0.0
     cost = 0.0
     if before != NOBODY:
-        unseen = _UNEXPLAINED if told[before - 1] else _UNSEEN
+        hidden = not told[before - 1]
+        unseen = _UNSEEN if hidden else _UNEXPLAINED
         if before == node:
-            cost += min(_ENDS.get(claim, unseen), unseen)
+            cost += min(_ENDS[claim][hidden] if claim in _ENDS else unseen, unseen)
         else:
             cost += min(unseen, _TAKEN_OVER if claim in _TAKES_OVER else _UNEXPLAINED)
     if after != NOBODY:
-        unseen = _UNEXPLAINED if told[after - 1] else _UNSEEN
-        cost += min(_BEGINS.get(claim, unseen), unseen) if after == node else unseen
+        hidden = not told[after - 1]
+        unseen = _UNSEEN if hidden else _UNEXPLAINED
+        cost += min(_BEGINS[claim][hidden], unseen) if after == node and claim in _BEGINS else unseen
     return cost

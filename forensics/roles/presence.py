@@ -71,8 +71,18 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
             found.append(Absence(stopped[0].time, sign.time, (*stopped, sign)))
             stopped = []
     if stopped:
-        found.append(Absence(stopped[0].time, max(end, stopped[0].time), tuple(stopped)))
+        found += _for_good(stopped, life, end)
     return found
+
+
+def _for_good(stopped: Sequence[Sign], life: Sequence[int], end: int) -> list[Absence]:
+    """A stop without a start: down to the end, or until the node logs something; from then on nothing is known."""
+    start = stopped[0].time
+    at = bisect_left(life, start + _ONE_BOOT)
+    if at == len(life):
+        return [Absence(start, max(end, start), tuple(stopped))]
+    back = life[at]
+    return [Absence(start, back, tuple(stopped)), Absence(back, max(end, back), tuple(stopped), known=False)]
 
 
 def _membership(following: Sequence[Sign], boot: Sign, *, has_membership: bool) -> Sign:
