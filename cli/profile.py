@@ -16,6 +16,7 @@ from cli.voice import voice
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from forensics.case.store import Case
     from forensics.profile import Profile
 
 profile_app = typer.Typer(
@@ -54,12 +55,13 @@ def show(
 ) -> None:
     """List what is known of the product: each fact with how well it is known and from where.
 
-    Without options the profile that is part of the program; --profile shows it with an extension.
+    Without options the profile that is part of the program; --profile shows it with an extension, --case what the
+    case was read with, and the event ids that its message files taught.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
     if case is not None and profile is not None:
         raise typer.BadParameter("a case has its own profile; name one of the two", param_hint="--case, --profile")
-    emit_rows(profile_rows(_profile(case, profile)), fields=FIELDS, columns=COLUMNS, form=form)
+    emit_rows(_rows(case, profile), fields=FIELDS, columns=COLUMNS, form=form)
 
 
 @profile_app.command()
@@ -89,14 +91,32 @@ def check(
     voice.note(f"{checked.origin}: {base}; {does}; {counted(counts[FindingKind.WARNING], 'warning')}")
 
 
-def _profile(case: Path | None, profile: Path | None) -> Profile:
+def _rows(case: Path | None, profile: Path | None) -> Iterator[Row]:
     from forensics.profile import load_profile, profile_of  # noqa: PLC0415  (see cli.ingest)
 
     if case is None:
-        return load_profile(profile)
-
+        yield from profile_rows(load_profile(profile))
+        return
     with open_case(case) as opened:
-        return profile_of(opened)
+        in_force = profile_of(opened)
+        yield from profile_rows(in_force)
+        yield from learned_rows(opened, in_force)
+
+
+def learned_rows(case: Case, profile: Profile) -> Iterator[Row]:
+    """The event ids that the message files of a case taught: whose text each is, and from which file."""
+    from forensics.messages import learned  # noqa: PLC0415  (see cli.ingest)
+
+    marks = {row.key.casefold(): str(row.mark) for row in profile.events}
+    for item in learned(case):
+        yield {
+            "table": "learned_events",
+            "key": f"{item.source} {item.event_id}",
+            "values": {"is": item.key, "path": item.path, "text": item.text},
+            "mark": marks.get(item.key.casefold()),
+            "source": f"file:{item.evidence_id}",
+            "note": "",
+        }
 
 
 def profile_rows(profile: Profile) -> Iterator[Row]:
