@@ -168,8 +168,10 @@ class _Builder:
     def _flush(self) -> None:
         if self._pieces:
             # One piece of text between two tags: the plan takes every piece for a value of its own.
-            self._open[-1].children.append("".join(self._pieces))
+            text = "".join(self._pieces)
             self._pieces.clear()
+            if text:
+                self._open[-1].children.append(text)
 
     def _close(self) -> None:
         self._flush()

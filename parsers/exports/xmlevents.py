@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from parsers.evtx.binxml import Element
 from parsers.evtx.interpret import Interpreter, Reading
-from parsers.evtx.plans import make_plan
+from parsers.evtx.plans import INT_FIELDS, make_plan
 from parsers.exports.encoding import Encoding, encoding_of
 from parsers.exports.framing import Framer, Span
 from parsers.exports.markup import read_markup
@@ -78,13 +79,25 @@ def read_event(text: str, offset: int = 0, *, cut: bool = False) -> tuple[EventR
     if tree.root is None or "System" not in tree.closed:
         return None, faults or ["an event without System"]
     reading = Reading()
-    Interpreter(b"", _nothing_nested).evaluate(make_plan((tree.root,)), [], reading)
+    plan = make_plan((tree.root,))
+    Interpreter(b"", _nothing_nested).evaluate(plan, [], reading)
     faults += reading.faults
+    for field, parts in plan.system.items():
+        if field in INT_FIELDS and reading.fields[field] is None and "".join(map(str, parts)).strip():
+            faults.append(f"{field} is no number")
+    if _stray_text(tree.root):
+        faults.append("text where only elements stand")
     identifier = reading.fields.get("event_record_id")
     record = reading.record(offset, identifier if isinstance(identifier, int) else None, None, recovered=False)
     if record.generated is None:
         faults.append("its time cannot be read")
     return record, faults
+
+
+def _stray_text(event: Element) -> bool:
+    """Whether text stands beside the parts of an event or of its System: remains of an overwritten element."""
+    system = [child for child in event.children if isinstance(child, Element) and child.name == "System"]
+    return any(isinstance(child, str) and child.strip() for element in (event, *system) for child in element.children)
 
 
 def _nothing_nested(_value: object, _reading: Reading) -> None:
