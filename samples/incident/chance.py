@@ -1,4 +1,4 @@
-"""Incidents drawn by chance: everything that a setting can be, so that a thousand seeds meet all of it."""
+"""Incidents drawn by chance: a thousand seeds meet everything that a setting can be, but for clocks that drift."""
 
 from __future__ import annotations
 

@@ -259,6 +259,23 @@ def _saved_twice(state: Degrading, rng: Random) -> list[dict[str, Any]]:
     return told
 
 
+def _saved_and_cleared(state: Degrading, rng: Random) -> list[dict[str, Any]]:
+    """A log was saved and cleared: nothing is lost, but numbers may begin anew in the second file (as in `cleared`)."""
+    told = []
+    for at in state.some(rng):
+        log = state.logs[at]
+        count = int(len(log.lines) * rng.uniform(0.2, 0.8))
+        folder, _, name = log.path.rpartition("/")
+        saved = replace(log, path=f"{folder}/Cleared/{name}", lines=log.lines[:count], closed_after=None, torn=None)
+        left = _without_oldest(log, count)
+        if log.system == "2003" or rng.random() < 0.5:
+            left = _numbered(left, [line.entry for line in left.lines], 1)
+        state.logs[at] = left
+        state.logs.append(saved)
+        told.append({"log": log.path, "saved": saved.path, "entries": count})
+    return told
+
+
 def _no_system_log(state: Degrading, rng: Random) -> list[dict[str, Any]]:
     """One node's System log is missing, or both; on Server 2008 the cluster's own log may be missing with it."""
     nodes = rng.choice([[name] for name in state.nodes] + [state.nodes])
@@ -290,6 +307,7 @@ DEGRADATIONS: dict[str, Callable[[Degrading, Random], list[dict[str, Any]]]] = {
     "cleared": _cleared,
     "gap": _gap,
     "torn": _torn,
+    "saved-and-cleared": _saved_and_cleared,
     "saved-twice": _saved_twice,
     "no-system-log": _no_system_log,
     "no-log": _no_log,

@@ -4,7 +4,8 @@
 
 Evidence is the logs alone, below `<node>/Logs/`. The truth has `schema`, `system`, `seed`, `start`, `end`, `cluster`,
 `nodes`, `clock_steps`, `copy_times`, `transitions`, `group_restarts` and `outages` as the truth of an incident has
-them, `groups`: their names, and `online`: `group`, `node`, `start`, `end` of every time in which a group was online.
+them, `groups`: their names, and `online`: `group`, `node`, `start`, `end` of every time from the moment at which a
+group was online until it was offline.
 """
 
 from __future__ import annotations
@@ -58,19 +59,18 @@ class GroupCluster(Cluster[ClusterSetting]):
         """A time begins."""
         self.online.append((group.name, node.name, self.now, None))
 
-    def on_leaving(self, group: Group, source: Node) -> None:
-        """A time ends: from here on the group is not whole."""
-        self._end(group.name, source)
+    def on_left(self, group: Group, source: Node) -> None:
+        """A time ends."""
+        self._end(source, group.name)
 
     def on_down(self, node: Node) -> None:
         """The times of all its groups end."""
-        for group in self.groups.values():
-            if group.owner == node.name and group.online:
-                self._end(group.name, node)
+        self._end(node)
 
-    def _end(self, group: str, node: Node) -> None:
-        at = max(at for at, told in enumerate(self.online) if told[:2] == (group, node.name))
-        self.online[at] = (*self.online[at][:3], self.now)
+    def _end(self, node: Node, group: str | None = None) -> None:
+        for at, (name, place, start, end) in enumerate(self.online):
+            if end is None and place == node.name and group in {None, name}:
+                self.online[at] = (name, place, start, self.now)
 
 
 def build_cluster(setting: ClusterSetting) -> Built[ClusterSetting]:
