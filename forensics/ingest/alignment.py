@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from enum import StrEnum
 from statistics import median_low
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -28,7 +29,6 @@ _ALIKE = 10 * TICKS_PER_SECOND
 _LEAST_WINDOW = 5 * TICKS_PER_SECOND
 _AROUND = 5  # anchors looked at on each side of an entry
 _FEW = 10  # with so many anchors, none of which agree, the entries are no copies of each other
-_FEW_UNOWNED = 5
 _EQUAL_COUNTS = 16  # groups as large are anchors when both sides have equally many
 _VOTES = 64  # entries on each side of a group that still votes, and of pairs in all: bounds what a hostile log costs
 _ALL_VOTES = 1_000_000
@@ -70,35 +70,45 @@ class Offset(NamedTuple):
         medians = [median_low(side) for side in (before, after) if side]
         return list(dict.fromkeys([*medians, *reversed(before), *after]))
 
+    def among_others(self) -> Offset:
+        """The same for entries of a third node, of which either may be the later one: they travelled, too."""
+        return self._replace(window=self.window + _ALIKE)
 
-def align(groups: Callable[[], Iterable[Group]], *, owned: bool) -> Iterator[tuple[int, int]]:
-    """Pairs (id in the receiver's log, id in the origin's) of entries that are one occurrence.
+    def turned(self) -> Offset:
+        """The same with the receiver's and the origin's part changed."""
+        anchors = sorted((time - apart, -apart) for time, apart in zip(self.times, self.apart, strict=True))
+        return Offset([time for time, _ in anchors], [apart for _, apart in anchors], self.window)
 
-    No entry is in two pairs; entries of a group are paired in their order. Time is n log n in the entries of a group.
+
+class Trust(StrEnum):
+    """How much it takes to believe that entries are copies of each other."""
+
+    OWN = "own"  # the origin's log is the origin's own: what is in another node's log was copied from it
+    REST = "rest"  # the same, of entries that an alignment has left over
+    OTHERS = "others"  # two logs of nodes that did not write the entries: they may have nothing to do with each other
+
+
+def offset_of(groups: Callable[[], Iterable[Group]], trust: Trust) -> Offset | None:
+    """How far apart the times are that the groups show; None where they show that these are no copies.
 
     Args:
-        groups: gives the groups, each time it is called; they are gone through up to three times.
-        owned: whether the origin's log is the origin's own. Two logs of which neither is (of a node whose own log is
-            lost) may hold entries that have nothing to do with each other, so there only agreement counts.
+        groups: gives the groups, each time it is called.
+        trust: how much it takes to believe it.
     """
-    offset = offset_of(groups, owned=owned)
-    if offset is not None:
-        for group in groups():
-            yield from _pair(group, offset)
-
-
-def offset_of(groups: Callable[[], Iterable[Group]], *, owned: bool) -> Offset | None:
-    """How far apart the times are that the groups show; None where they show that these are no copies."""
+    least = _LEAST[trust]
     anchors = sorted(_anchors(groups()))
     agreeing = _agreeing(anchors)
-    if owned and len(agreeing) < 3:
-        agreeing = _agreeing(sorted(_elected(groups())))
-    if not owned and (len(agreeing) < _FEW_UNOWNED or 2 * len(agreeing) < len(anchors)):
+    if trust is Trust.OTHERS and 2 * len(agreeing) < len(anchors):
         return None
-    if len(agreeing) >= 3:
+    if trust is not Trust.OTHERS and len(agreeing) < least:
+        agreeing = _agreeing(sorted(_elected(groups(), least)))
+    if len(agreeing) >= least:
         times, apart = [anchor.time for anchor in agreeing], [anchor.apart for anchor in agreeing]
         return Offset(times, apart, _window(Offset(times, apart, 0)))
-    return None if len(anchors) >= _FEW else Offset([0], [0], TOLERANCE)
+    return Offset([0], [0], TOLERANCE) if trust is Trust.OWN and len(anchors) < _FEW else None
+
+
+_LEAST: Final = {Trust.OWN: 3, Trust.REST: 5, Trust.OTHERS: 5}
 
 
 def _anchors(groups: Iterable[Group]) -> Iterator[Anchor]:
@@ -120,7 +130,7 @@ def _agreeing(anchors: list[Anchor]) -> list[Anchor]:
     return kept
 
 
-def _elected(groups: Iterable[Group]) -> list[Anchor]:
+def _elected(groups: Iterable[Group], least: int) -> list[Anchor]:
     """Pairs with the difference that most pairs have, where one stands out: for entries that say the same often."""
     votes: list[Anchor] = []
     for origin, receiver in groups:
@@ -140,7 +150,7 @@ def _elected(groups: Iterable[Group]) -> list[Anchor]:
     if best is None:
         return []
     second = max((count for at, count in sums.items() if abs(at - best) > 1), default=0)
-    if sums[best] < 3 or sums[best] < 2 * second:
+    if sums[best] < least or sums[best] < 2 * second:
         return []
     return [anchor for anchor in votes if best <= anchor.apart // _ALIKE <= best + 1]
 
@@ -152,6 +162,14 @@ def _window(offset: Offset) -> int:
         for time, apart in zip(offset.times, offset.apart, strict=True)
     )
     return min(TOLERANCE, max(_LEAST_WINDOW, 2 * off[len(off) * 9 // 10] + 3 * TICKS_PER_SECOND))
+
+
+def pairs_at(groups: Iterable[Group], offset: Offset) -> list[tuple[int, int]]:
+    """Pairs (id in the receiver's log, id in the origin's) of entries that are one occurrence, by this offset.
+
+    No entry is in two pairs; entries of a group are paired in their order. Time is n log n in the entries of a group.
+    """
+    return [pair for group in groups for pair in _pair(group, offset)]
 
 
 def _pair(group: Group, offset: Offset) -> Iterator[tuple[int, int]]:

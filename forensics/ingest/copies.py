@@ -21,8 +21,10 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from forensics.case.messages import set_message_texts
-from forensics.case.values import json_text, text_from_sql
+from forensics.case.values import json_text, sql_text, text_from_sql
 from forensics.ingest import replicas, unnumbered
+from forensics.ingest.keepers import correct_owners
+from forensics.ingest.nodes import NodeBasis
 from parsers.kinds import Kind
 
 if TYPE_CHECKING:
@@ -38,10 +40,11 @@ _LOG_KINDS: Final = frozenset({Kind.EVT, Kind.EVTX})
 
 _TABLES: Final = {
     # rank: the order of files by path and hash; form: 0 a log file, 1 anything else; evt: a log of Server 2003.
-    "files": "file INTEGER PRIMARY KEY, owner TEXT, rank INTEGER, form INTEGER, evt INTEGER, kind TEXT, sure INTEGER",
+    "files": "file INTEGER PRIMARY KEY, owner TEXT, rank INTEGER, form INTEGER, evt INTEGER, kind TEXT, sure INTEGER,"
+    " given INTEGER, folder TEXT",
     # The rows of one computer in one log of one file.
     "parts": "part INTEGER PRIMARY KEY, file INTEGER, log TEXT, node TEXT, owner TEXT, rank INTEGER, form INTEGER,"
-    " evt INTEGER, numbered INTEGER, low INTEGER, high INTEGER, unit INTEGER, again INTEGER, elsewhere INTEGER",
+    " evt INTEGER, numbered INTEGER, low INTEGER, high INTEGER, unit INTEGER, wanted INTEGER, again INTEGER",
     "marks": "id INTEGER PRIMARY KEY, original INTEGER NOT NULL",
     **replicas.TABLES,
     **unnumbered.TABLES,
@@ -103,8 +106,9 @@ def mark_copies(case: Case) -> bool:
             connection.execute(_TWINS_IN_PART, (row.id,))
     _fill_files(connection, rows, _mark_same_bytes(connection, rows))
     connection.execute(_PARTS)
-    replicas.load_lines(connection)
-    replicas.mark_records(connection)
+    if replicas.load_lines(connection):
+        correct_owners(connection)
+        replicas.mark_records(connection)
     unnumbered.mark_exports(connection)
     replicas.mark_replicated(connection)
     unnumbered.mark_unnumbered(connection)
@@ -190,16 +194,19 @@ def _mark_same_bytes(connection: sqlite3.Connection, rows: list[EvidenceRow]) ->
 
 def _fill_files(connection: sqlite3.Connection, rows: list[EvidenceRow], again: set[int]) -> None:
     connection.executemany(
-        "INSERT INTO temp.files(file, owner, rank, form, evt, kind, sure) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO temp.files(file, owner, rank, form, evt, kind, sure, given, folder)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 row.id,
-                row.node or "",
+                sql_text(row.node or ""),
                 rank,
                 int(row.kind not in _LOG_KINDS),
                 int(row.kind == Kind.EVT),
                 row.kind,
-                int(row.node_basis not in {None, "unknown"}),
+                int(row.node_basis not in {None, NodeBasis.UNKNOWN}),
+                int(row.node_basis == NodeBasis.GIVEN),
+                sql_text(row.path.rpartition("/")[0]),
             )
             for rank, row in enumerate(rows)
             if row.id not in again

@@ -15,49 +15,49 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from forensics.ingest.alignment import Entry, Group, align
+from forensics.ingest.alignment import TOLERANCE, Entry, Group, Offset, Trust, offset_of, pairs_at
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TABLES: Final = {
-    # strange: of another node than the owner of the log; place: file and offset as one number; head, said, whole:
-    # content without its strings, with them, and with all that must be equal between two nodes' logs.
-    "lines": "id INTEGER PRIMARY KEY, part INTEGER, unit INTEGER, file INTEGER, strange INTEGER, form INTEGER,"
+    # place: file and offset as one number; head, said, whole: content without its strings, with them, and with all that
+    # must be equal between two nodes' logs.
+    "lines": "id INTEGER PRIMARY KEY, part INTEGER, file INTEGER, form INTEGER,"
     " recovered INTEGER, place INTEGER, number INTEGER, time INTEGER, head BLOB, said BLOB, whole BLOB",
     "equals": "id INTEGER PRIMARY KEY, part INTEGER, unit INTEGER, strange INTEGER, time INTEGER, whole BLOB,"
     " peers INTEGER, original INTEGER",
+    # Originals that have their copy in the log that is being compared.
+    "taken": "id INTEGER PRIMARY KEY",
 }
 PLACE: Final = "(rank << 42 | min(ifnull(offset, 0), 4398046511103))"
 """Where a row lies, as a number: files in their order, then offsets (which end below 4 TiB)."""
 
 _NEAR = 10 * TICKS_PER_SECOND
 _PAIRS_ALIGNED = 256  # of an origin and a receiver: more than a cluster of 16 nodes has
+_ROUNDS = 8
 _HOUR = 3600 * TICKS_PER_SECOND
 
-_FLAGS = (
-    # Where a log of a node has no name, its records may be those of any.
-    """UPDATE temp.parts SET again = 1 WHERE numbered AND node <> '' AND (owner, node) IN
-        (SELECT owner, node FROM temp.parts WHERE numbered GROUP BY owner, node
-         HAVING count(DISTINCT file) > 1 AND min(log) = '')""",
-    """UPDATE temp.parts SET again = 1 WHERE numbered AND node <> '' AND (owner, log, node) IN
-        (SELECT owner, log, node FROM temp.parts WHERE numbered GROUP BY owner, log, node HAVING count(*) > 1)""",
-    """UPDATE temp.parts SET elsewhere = 1 WHERE numbered AND node <> '' AND (log, node) IN
-        (SELECT log, node FROM temp.parts WHERE numbered GROUP BY log, node HAVING count(DISTINCT owner) > 1)""",
-    """UPDATE temp.parts SET unit = (SELECT min(part) FROM temp.parts AS other
-        WHERE other.owner = parts.owner AND other.log = parts.log) WHERE again OR elsewhere""",
-)
+# Where a log of a node has no name, its records may be those of any.
+_UNNAMED = """(SELECT owner, node FROM temp.parts WHERE numbered GROUP BY owner, node
+    HAVING count(DISTINCT file) > 1 AND min(log) = '')"""
+_WANTED = f"""UPDATE temp.parts SET wanted = 1 WHERE numbered AND node <> '' AND ((owner, node) IN {_UNNAMED}
+    OR (log, node) IN (SELECT log, node FROM temp.parts WHERE numbered GROUP BY log, node HAVING count(*) > 1))"""  # noqa: S608 - a constant
+_AGAIN = f"""UPDATE temp.parts SET again = 1 WHERE wanted AND ((owner, node) IN {_UNNAMED} OR (owner, log, node) IN
+    (SELECT owner, log, node FROM temp.parts WHERE numbered GROUP BY owner, log, node HAVING count(*) > 1))"""  # noqa: S608 - a constant
+_UNITS = """UPDATE temp.parts SET unit = (SELECT min(part) FROM temp.parts AS other
+    WHERE other.owner = parts.owner AND other.log = parts.log) WHERE wanted"""
 _LINES = f"""
 INSERT INTO temp.lines
-SELECT id, part, unit, file, owner <> parts.node, form, recovered, {PLACE},
+SELECT id, part, file, form, recovered, {PLACE},
     coalesce(event_record_id, record_number), generated_filetime, ccrf_digest(parts.node, source, event_id),
     ccrf_digest(parts.node, source, event_id, strings),
     ccrf_digest(parts.log, parts.node, source, event_id, strings, category, level, data)
 FROM events NOT INDEXED CROSS JOIN temp.parts
     ON file = evidence_id AND parts.log = ifnull(events.log, '') AND parts.node = events.node
-WHERE (again OR elsewhere) AND coalesce(event_record_id, record_number) IS NOT NULL AND generated_filetime IS NOT NULL
+WHERE wanted AND coalesce(event_record_id, record_number) IS NOT NULL AND generated_filetime IS NOT NULL
     AND source IS NOT NULL AND id NOT IN (SELECT id FROM temp.marks)
 """  # noqa: S608 - a constant
 _BEST = "lines.recovered, lines.form, lines.place, lines.id"
@@ -88,12 +88,13 @@ WHERE form = 1 AND best_form = 0 AND (time = best_time
 _EQUALS = f"""
 INSERT INTO temp.equals SELECT id, part, unit, strange, time, whole, count(*) OVER (PARTITION BY whole, time, nth),
     first_value(id) OVER (PARTITION BY whole, time, nth ORDER BY strange, {_BEST}) FROM (
-    SELECT *, row_number() OVER (PARTITION BY unit, whole, time ORDER BY number, {_BEST}) AS nth
-    FROM temp.lines WHERE id NOT IN (SELECT id FROM temp.marks)) AS lines
+    SELECT lines.*, unit, owner <> node AS strange,
+        row_number() OVER (PARTITION BY unit, whole, time ORDER BY number, {_BEST}) AS nth
+    FROM temp.lines JOIN temp.parts USING (part) WHERE id NOT IN (SELECT id FROM temp.marks)) AS lines
 """  # noqa: S608 - a constant
 # Of each node's entries in each other node's log: how many have an equal of equal time, and how many only one nearby.
 _AGREEMENT = f"""
-SELECT node, owner, sum(exact), sum(near), count(*), max(evt), min(rank) FROM (
+SELECT node, owner, sum(exact), sum(near), count(*), max(evt) FROM (
     SELECT part, strange, original <> id AS exact, peers = 1 AND (
         ifnull(time - lag(time) OVER beside <= {_NEAR} AND lag(unit) OVER beside <> unit, 0)
         OR ifnull(lead(time) OVER beside - time <= {_NEAR} AND lead(unit) OVER beside <> unit, 0)) AS near
@@ -103,7 +104,7 @@ JOIN temp.parts USING (part) WHERE strange GROUP BY node, owner ORDER BY node, m
 _TO_ALIGN = """
 SELECT whole, part IN (SELECT value FROM json_each(?2)), time, place, id FROM temp.lines
 WHERE part IN (SELECT value FROM json_each(?1) UNION ALL SELECT value FROM json_each(?2))
-    AND id NOT IN (SELECT id FROM temp.marks)
+    AND id NOT IN (SELECT id FROM temp.marks) AND id NOT IN (SELECT id FROM temp.taken)
 ORDER BY 1, 2, time, place, id
 """
 
@@ -120,19 +121,20 @@ def _digest(*values: str | int | bytes | None) -> bytes:
     return digest.digest()
 
 
-def load_lines(connection: sqlite3.Connection) -> None:
-    """Fill `lines` with the records that could be in the evidence twice; most logs have none."""
-    for statement in _FLAGS:
-        connection.execute(statement)
-    if connection.execute("SELECT 1 FROM temp.parts WHERE again OR elsewhere").fetchone():
-        connection.create_function("ccrf_digest", -1, _digest, deterministic=True)
-        connection.execute("CREATE UNIQUE INDEX temp.parts_of_file ON parts(file, log, node)")
-        connection.execute(_LINES)
+def load_lines(connection: sqlite3.Connection) -> bool:
+    """Fill `lines` with the records that could be in the evidence twice, and return whether there are any."""
+    if not connection.execute(_WANTED).rowcount:
+        return False
+    connection.create_function("ccrf_digest", -1, _digest, deterministic=True)
+    connection.execute("CREATE UNIQUE INDEX temp.parts_of_file ON parts(file, log, node)")
+    connection.execute(_LINES)
+    return True
 
 
 def mark_records(connection: sqlite3.Connection) -> None:
     """Mark one record in several files of one log: by number, time and content."""
-    if not connection.execute("SELECT 1 FROM temp.parts WHERE again").fetchone():
+    connection.execute(_UNITS)
+    if not connection.execute(_AGAIN).rowcount:
         return
     connection.execute(_SAME_RECORD)
     if connection.execute("SELECT 1 FROM temp.parts WHERE again AND form = 1").fetchone():
@@ -169,7 +171,7 @@ def _split_units(connection: sqlite3.Connection) -> None:
         for log in _logs(list(together.values()))[1:]:
             new_unit -= 1
             connection.execute(
-                "UPDATE temp.lines SET unit = ?1 WHERE unit = ?2 AND file IN (SELECT value FROM json_each(?3))",
+                "UPDATE temp.parts SET unit = ?1 WHERE unit = ?2 AND file IN (SELECT value FROM json_each(?3))",
                 (new_unit, unit, json.dumps([span.file for span in log])),
             )
 
@@ -214,45 +216,96 @@ def _overlap(one: list[_Span], other: list[_Span]) -> bool:
     return common >= _HOUR and 2 * common >= min(high - low for low, high in zip(lows, highs, strict=True))
 
 
+class _Share(NamedTuple):
+    """The entries of a node in the logs of another: how many have an equal of equal time, and how many one near."""
+
+    node: str
+    owner: str
+    exact: int
+    near: int
+    rows: int
+    evt: int
+
+
 def mark_replicated(connection: sqlite3.Connection) -> None:
     """Mark the entries that are in the logs of several nodes."""
-    if not connection.execute("SELECT 1 FROM temp.parts WHERE again OR elsewhere").fetchone():
+    if not connection.execute("SELECT 1 FROM temp.parts WHERE wanted").fetchone():
         return
     connection.execute(_EQUALS)
-    unequal = [
-        (node, owner, rows)
-        for node, owner, exact, near, rows, evt, _ in connection.execute(_AGREEMENT).fetchall()
-        if evt and not (exact and exact >= 3 * near)
-    ]
+    connection.execute("CREATE INDEX temp.lines_of_part ON lines(part)")
+    logs = _Logs(connection)
+    shares = [_Share._make(row) for row in connection.execute(_AGREEMENT).fetchall()]
     # The largest first, where a case was made to have very many.
-    most = sorted(unequal, key=lambda pair: (-pair[2], pair[0], pair[1]))[:_PAIRS_ALIGNED]
-    chosen = {pair[:2] for pair in most}
-    for node, owner in sorted(chosen):
+    shares = sorted((share for share in shares if share.evt), key=lambda share: (-share.rows, share.node, share.owner))
+    unequal = [share for share in shares[:_PAIRS_ALIGNED] if not logs.equal_times(share)]
+    for share in unequal:
         connection.execute(
             "DELETE FROM temp.equals WHERE part IN (SELECT part FROM temp.parts WHERE node = ? AND owner = ?)",
-            (node, owner),
+            (share.node, share.owner),
         )
     connection.execute("INSERT INTO temp.marks(id, original) SELECT id, original FROM temp.equals WHERE id <> original")
-    if chosen:
-        connection.execute("CREATE INDEX temp.lines_of_part ON lines(part)")
-    for node, owner, _ in unequal:
-        if (node, owner) in chosen:
-            _mark_aligned(connection, node, owner)
+    for share in sorted(unequal, key=lambda share: (not logs.has_own(share.node), share)):
+        logs.mark(share.node, share.owner)
 
 
-def _mark_aligned(connection: sqlite3.Connection, node: str, receiver: str) -> None:
-    """Pair the entries of `node` in the logs of `receiver` with those in its own, or else in an earlier node's."""
-    sql = "SELECT owner, part FROM temp.parts WHERE node = ? AND unit IS NOT NULL ORDER BY owner <> node, rank, part"
-    parts: dict[str, list[int]] = {}
-    for owner, part in connection.execute(sql, (node,)):
-        parts.setdefault(owner, []).append(part)
-    received = json.dumps(parts[receiver])
-    for owner, own_parts in parts.items():
-        if owner == receiver:
-            return
-        lists = (json.dumps(own_parts), received)
-        pairs = list(align(partial(_groups, connection, lists), owned=owner == node))
-        connection.executemany("INSERT INTO temp.marks(id, original) VALUES (?, ?)", pairs)
+class _Logs:
+    """Pairs entries between the logs of nodes, and remembers how far the clocks of these nodes are apart."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._offsets: dict[tuple[str, str], Offset] = {}
+        self._parts: dict[str, dict[str, list[int]]] = {}
+        sql = "SELECT node, owner, part FROM temp.parts WHERE wanted ORDER BY owner <> node, rank, part"
+        for node, owner, part in connection.execute(sql):
+            self._parts.setdefault(node, {}).setdefault(owner, []).append(part)
+
+    def has_own(self, node: str) -> bool:
+        """Whether there is a log of that node itself."""
+        return node in self._parts[node]
+
+    def equal_times(self, share: _Share) -> bool:
+        """Whether the copies have the times of their originals.
+
+        With other times a few are equal by chance, and with times that are nearly the same many are nearly equal.
+        """
+        if not share.exact or share.exact < 3 * share.near:
+            return False
+        if 2 * share.exact >= share.rows or not self.has_own(share.node):
+            return True
+        groups = self._groups(share.node, share.node, share.owner)
+        offset = offset_of(groups, Trust.REST)
+        return offset is None or len(pairs_at(groups(), offset)) < 2 * share.exact
+
+    def mark(self, node: str, receiver: str) -> None:
+        """Pair the entries of `node` in the logs of `receiver` with those in its own, or else in an earlier node's."""
+        for owner in self._parts[node]:
+            if owner == receiver:
+                return
+            groups = self._groups(node, owner, receiver)
+            trust = Trust.OWN if owner == node else Trust.OTHERS
+            # Where a clock was stepped, what one offset leaves over may agree on another.
+            for _ in range(_ROUNDS):
+                offset = offset_of(groups, trust) or (self._known(owner, receiver) if trust is Trust.OTHERS else None)
+                pairs = [] if offset is None else pairs_at(groups(), offset)
+                if not pairs or offset is None:
+                    break
+                if trust is Trust.OWN:
+                    self._offsets[owner, receiver] = offset
+                    trust = Trust.REST
+                self._connection.executemany("INSERT INTO temp.marks(id, original) VALUES (?, ?)", pairs)
+                self._connection.executemany("INSERT INTO temp.taken(id) VALUES (?)", ((pair[1],) for pair in pairs))
+            self._connection.execute("DELETE FROM temp.taken")
+
+    def _known(self, owner: str, receiver: str) -> Offset | None:
+        """How far the clocks are apart, as the entries of the two nodes themselves say."""
+        straight, turned = self._offsets.get((owner, receiver)), self._offsets.get((receiver, owner))
+        offset = straight or (turned.turned() if turned else None)
+        # One that is only assumed says nothing of entries that may have nothing to do with each other.
+        return offset.among_others() if offset and offset.window < TOLERANCE else None
+
+    def _groups(self, node: str, owner: str, receiver: str) -> Callable[[], Iterator[Group]]:
+        parts = self._parts[node]
+        return partial(_groups, self._connection, (json.dumps(parts[owner]), json.dumps(parts[receiver])))
 
 
 def _groups(connection: sqlite3.Connection, lists: tuple[str, str]) -> Iterator[Group]:
