@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Characters of a message: one insertion string has 31,839 at most; a hostile text names it a thousand times.
 MAX_LENGTH: Final = 1 << 16
+# Characters of a text whose parts are not remembered: a hostile one is made of many.
+_LONG: Final = 4096
 _CUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 
 _ESCAPE = re.compile(
@@ -72,9 +74,13 @@ def render(text: str, strings: Sequence[str | None]) -> str:
     return "".join(done).rstrip("\r\n")
 
 
-@lru_cache(maxsize=1024)
 def parts(text: str) -> tuple[str | Insert, ...]:
     """What a text is made of: literal text, its escapes resolved, and the places of insertion strings."""
+    return _remembered(text) if len(text) <= _LONG else tuple(_parts(text))
+
+
+@lru_cache(maxsize=128)
+def _remembered(text: str) -> tuple[str | Insert, ...]:
     return tuple(_parts(text))
 
 
