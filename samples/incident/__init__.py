@@ -1,9 +1,17 @@
 """Two-node incidents, simulated: evidence to analyse, and the truth to judge the analysis by.
 
     python -m samples.incident --scenario failover-in-window --system 2008 --seed 1 -o incident.zip --archive
+    python -m samples.incident --random 12 --incomplete -o incident
+
+`build(Setting(...))` and `random_incident(seed, complete=...)` give an `Incident`: `items` are its files, `entries` the
+records that readers find in its log files, with the truth about each record (true time, whose copy it is), so that
+thousands of incidents can be judged without building and reading files. `judging` helps to read a truth;
+`failover_cluster` simulates clusters of three and four nodes and several groups.
 
 Evidence, below the root: `EXNODE1/Logs/` (Server 2003: `SysEvent.Evt`, `AppEvent.Evt`, both nodes' entries in each;
-Server 2008: `System.evtx`, `Application.evtx`, `Microsoft-Windows-FailoverClustering%4Operational.evtx`), and
+Server 2008: `System.evtx`, `Application.evtx`, `Microsoft-Windows-FailoverClustering%4Operational.evtx`; a Security log
+with nothing but changes of the clock where the setting asks for it; below `Saved/` and `Cleared/` logs that were saved
+earlier, in degraded evidence), and
 `EXNODE1/Data/` with the live .fdb files and the backup sets, with last-modified times of the node's own clock. The
 .fdb contents are synthetic and say so in their first bytes.
 

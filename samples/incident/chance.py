@@ -38,7 +38,9 @@ def random_setting(seed: int, *, complete: bool | None = None) -> Setting:
     steps = rng.choice((0, 0, 1, 1, 2, 3))
     whole = rng.random() < 0.5
     kinds = [kind for kind in DEGRADATIONS if system == "2003" or kind != "copies-dropped"]
-    degraded = rng.sample(kinds, rng.choice((1, 1, 1, 2, 3)))
+    # From a source of its own, so that a new kind of damage changes nothing else of a seed.
+    damage = Random(f"incident/{seed}/degraded")
+    degraded = damage.sample(kinds, damage.choice((1, 1, 1, 2, 3)))
     is_complete = whole if complete is None else complete
     return Setting(
         scenario,
