@@ -166,8 +166,6 @@ def _why(node: str, role: Role, supporting: Sequence[Sign], *, bridged: bool) ->
 def _why_unknown(node: str, span: Span, scene: Scene) -> str:
     for absence in scene.absent[node]:
         if not absence.known and absence.start < span[1] and span[0] < absence.end:
-            if absence.start >= absence.signs[0].time:
-                return f"{node} logs again, and when and as what it came back is not in the evidence."
             return f"{node} stopped without a word at some moment of this time, and was started at its end."
     return f"No log that would tell of {node}'s role is whole in this time."
 

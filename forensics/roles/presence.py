@@ -59,7 +59,7 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
             booted = sign.time
             back = _membership(own[at:], sign, has_membership=has_membership)
             if stopped:
-                found.append(Absence(stopped[0].time, back.time, (*stopped, sign)))
+                found.append(_until(stopped, back, life, sign))
             else:
                 alive = _last_before(life, sign.time)
                 if alive is not None:
@@ -68,21 +68,26 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
                     found.append(Absence(sign.time, back.time, (sign, back)))
             stopped = []
         elif stopped:
-            found.append(Absence(stopped[0].time, sign.time, (*stopped, sign)))
+            found.append(_until(stopped, sign, life))
             stopped = []
     if stopped:
-        found += _for_good(stopped, life, end)
+        found.append(_until(stopped, None, life, end=end))
     return found
 
 
-def _for_good(stopped: Sequence[Sign], life: Sequence[int], end: int) -> list[Absence]:
-    """A stop without a start: down to the end, or until the node logs something; from then on nothing is known."""
+def _until(stopped: list[Sign], back: Sign | None, life: Sequence[int], *starts: Sign, end: int = 0) -> Absence:
+    """From the first of some stops to the sign with which the node is back, or to the end of its evidence.
+
+    A node that was only removed by the others may run on: once it logs something nothing is known of its absence.
+    """
     start = stopped[0].time
-    at = bisect_left(life, start + _ONE_BOOT)
-    if at == len(life):
-        return [Absence(start, max(end, start), tuple(stopped))]
-    back = life[at]
-    return [Absence(start, back, tuple(stopped)), Absence(back, max(end, back), tuple(stopped), known=False)]
+    until = max(start, end if back is None else back.time)
+    signs = (*stopped, *starts) if back is None or back in starts else (*stopped, *starts, back)
+    if all(sign.claim is Claim.NODE_REMOVED for sign in stopped):
+        at = bisect_left(life, start + _ONE_BOOT)
+        if at < len(life) and life[at] < until:
+            return Absence(start, life[at], tuple(stopped))
+    return Absence(start, until, signs)
 
 
 def _membership(following: Sequence[Sign], boot: Sign, *, has_membership: bool) -> Sign:
