@@ -89,7 +89,7 @@ def read_event(text: str, offset: int = 0, *, cut: bool = False) -> tuple[EventR
         faults.append("text where only elements stand")
     identifier = reading.fields.get("event_record_id")
     record = reading.record(offset, identifier if isinstance(identifier, int) else None, None, recovered=False)
-    if record.generated is None:
+    if record.generated is None and "generated" in plan.system:
         faults.append("its time cannot be read")
     return record, faults
 
