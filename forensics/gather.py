@@ -31,8 +31,7 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
 
     Records found outside of their logs (`recovered`) make observations, for they are true events, but no coverage.
     Observations that only repeat one state of a node are thinned out (`gather_events.THIN_TICKS`), but never the one
-    before or after anything that bears on the node's role or presence. A name without any claim on a role or the membership is a
-    node only where a log is its own.
+    before or after anything that bears on the node's role or presence. Which names are nodes: `gather_names`.
 
     Args:
         case: ingested and finished: nodes of evidence and copies of events are known.
