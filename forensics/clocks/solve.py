@@ -11,12 +11,11 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from forensics.clocks.bounds import Strength
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from forensics.clocks.bounds import Strength
 
 _RELAXED_MAX: Final = 500
 STEP_MIN: Final = TICKS_PER_SECOND
@@ -44,6 +43,11 @@ class Edge(NamedTuple):
     refs: tuple[str, ...]
     why: str
     crosses: bool = True
+
+    @property
+    def is_firm(self) -> bool:
+        """Whether more than one event must be wrong for it to be: the places of copies, a difference measured."""
+        return self.strength is Strength.PROOF or len(self.refs) == 1
 
 
 class Rift(NamedTuple):
@@ -79,12 +83,19 @@ def by_pair(edges: Iterable[Edge]) -> dict[tuple[int, int], list[Edge]]:
     return dict(sorted(found.items()))
 
 
+def _names(edge: Edge, side: int) -> set[str]:
+    """The event on one side of an edge (0: of `upper`, 1: of `lower`), twice if it takes more than one to be wrong."""
+    raw = (edge.upper_raw, edge.lower_raw)[side]
+    name = edge.refs[-side] if edge.refs else f"{raw}"
+    return {name, f"{name}/{raw}"} if edge.is_firm else {name}
+
+
 def _events(edges: Iterable[Edge]) -> int:
     """At least how many events must be wrong if all these edges are: those on one side, or those on the other."""
     first, second = set[str](), set[str]()
     for edge in edges:
-        first.add(edge.refs[0] if edge.refs else f"{edge.upper_raw}")
-        second.add(edge.refs[-1] if edge.refs else f"{edge.lower_raw}")
+        first |= _names(edge, 0)
+        second |= _names(edge, 1)
     return min(len(first), len(second))
 
 
@@ -116,8 +127,8 @@ class _Item(NamedTuple):
 
     @property
     def weight(self) -> int:
-        """One event is an error sooner than two; a difference that the cluster measured is as good as two."""
-        return 1 if len(self.edge.refs) > 1 else 2
+        """One event is an error sooner than two."""
+        return 2 if self.edge.is_firm else 1
 
     def allows(self, value: int) -> bool:
         """Whether the difference can be this, to within what is no step."""
@@ -250,8 +261,8 @@ def _counts(edges: Sequence[Edge]) -> list[tuple[int, int]]:
     first, second = set[str](), set[str]()
     found = [(0, 0)]
     for edge in edges:
-        first.add(edge.refs[0] if edge.refs else f"{edge.upper_raw}")
-        second.add(edge.refs[-1] if edge.refs else f"{edge.lower_raw}")
+        first |= _names(edge, 0)
+        second |= _names(edge, 1)
         found.append((len(first), len(second)))
     return found
 

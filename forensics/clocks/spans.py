@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from datetime import UTC, datetime
 from functools import cmp_to_key
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.claims import Claim
@@ -17,7 +18,7 @@ from parsers.times import TICKS_PER_SECOND, filetime_from_datetime
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from forensics.observations import Evidence, Fall, Observation
+    from forensics.observations import Evidence, Fall, Observation, Run
 
 CORRECTION: Final = TICKS_PER_SECOND
 """A change by less is a time service at work, not a step."""
@@ -77,22 +78,36 @@ class Stretch(NamedTuple):
 def recorded_steps(evidence: Evidence, seen: Sequence[Observation]) -> dict[str, list[Step]]:
     """Steps that the logs show, for each node, in order."""
     exact: dict[str, list[Step]] = defaultdict(list)
+    anew = _numbered_anew(evidence)
     for one in seen:
         if one.claim is Claim.TIME_CHANGE and (times := change_of(one)) is not None:
             new, old = times
             if abs(new - old) < CORRECTION:
                 continue
             starts = {}
-            if one.number is not None:
+            if one.number is not None and one.log not in anew:
                 # The entry is written after the change, unless its own time says otherwise.
                 is_before = abs(one.raw - old) < abs(one.raw - new)
                 starts[one.log] = one.number + is_before
             exact[one.node].append(Step(old, new, exact=True, starts=starts, events=(one.event,)))
     falls: dict[str, list[Fall]] = defaultdict(list)
     for fall in sorted(set(evidence.falls)):
-        if fall.log[0] in evidence.nodes:
+        if fall.log[0] in evidence.nodes and fall.log not in anew:
             falls[fall.log[0]].append(fall)
     return {node: _in_order(_merge(exact[node], falls[node])) for node in evidence.nodes}
+
+
+def _numbered_anew(evidence: Evidence) -> set[tuple[str, str]]:
+    """Logs that were cleared, so that their numbers do not give the order of all their records."""
+    lines: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in sorted(set(evidence.runs)):
+        lines[run.log].append(run)
+    return {
+        log
+        for log, runs in lines.items()
+        for before, after in pairwise(runs)
+        if after.first <= before.last or after.start < before.start - 2 * ASSUMED_LIMIT
+    }
 
 
 def change_of(seen: Observation) -> tuple[int, int] | None:
