@@ -11,6 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from statistics import median_low
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,6 +29,7 @@ FARTHEST: Final = 26 * 3600 * TICKS_PER_SECOND
 # Two differences that are no further apart than this speak of the same offset: what copies take to arrive.
 _ALIKE = 10 * TICKS_PER_SECOND
 _LEAST_WINDOW = 5 * TICKS_PER_SECOND
+_ARRIVED = 60 * TICKS_PER_SECOND  # what a copy takes, at most, and once more for the way back
 _AROUND = 5  # anchors looked at on each side of an entry
 _FEW = 10  # with so many anchors, none of which agree, the entries are no copies of each other
 _EQUAL_COUNTS = 16  # groups as large are anchors when both sides have equally many
@@ -47,6 +50,16 @@ class Group(NamedTuple):
 
     origin: list[Entry]
     receiver: list[Entry]
+
+
+def groups_of(rows: Iterable[tuple[bytes, int, int, int, int]]) -> Iterator[Group]:
+    """Equal entries that both logs hold, from (content, whether the receiver's, time, place, id) in this order."""
+    for _, same in groupby(rows, itemgetter(0)):
+        group = Group([], [])
+        for _, received, time, place, event_id in same:
+            (group.receiver if received else group.origin).append(Entry(time, place, event_id))
+        if group.origin and group.receiver:
+            yield group
 
 
 class Anchor(NamedTuple):
@@ -109,6 +122,22 @@ def offset_of(groups: Callable[[], Iterable[Group]], trust: Trust) -> Offset | N
 
 
 _LEAST: Final = {Trust.OWN: 3, Trust.REST: 5, Trust.OTHERS: 5}
+
+
+def lag(first: Iterable[Group], second: Iterable[Group]) -> int | None:
+    """How much later one node's entries are in the receiver's log than another node's, by the same two clocks.
+
+    Twice the time that a copy takes where the origin wrote the first and the receiver the second, and minus that where
+    it is the other way round, whatever the clocks show. None where too few agree, or a step of a clock lies between.
+    """
+    one, other = (_agreeing(sorted(_anchors(groups))) for groups in (first, second))
+    if min(len(one), len(other)) < _LEAST[Trust.OWN]:
+        return None
+    offset = Offset([anchor.time for anchor in other], [anchor.apart for anchor in other], 0)
+    apart = [
+        anchor.apart - min(offset.candidates(anchor.time), key=lambda at: abs(at - anchor.apart)) for anchor in one
+    ]
+    return median_low(apart)
 
 
 def _anchors(groups: Iterable[Group]) -> Iterator[Anchor]:

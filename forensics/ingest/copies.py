@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _SETTING: Final = "copies_marked_for"
 # With other rules the marks of a case are made anew.
 _RULES: Final = 1
+_KEEPER: Final = "keeper"
 _LOG_KINDS: Final = frozenset({Kind.EVT, Kind.EVTX})
 
 _TABLES: Final = {
@@ -106,8 +107,9 @@ def mark_copies(case: Case) -> bool:
             connection.execute(_TWINS_IN_PART, (row.id,))
     _fill_files(connection, rows, _mark_same_bytes(connection, rows))
     connection.execute(_PARTS)
+    keepers: dict[int, str] = {}
     if replicas.load_lines(connection):
-        correct_owners(connection)
+        keepers = correct_owners(connection)
         replicas.mark_records(connection)
     unnumbered.mark_exports(connection)
     replicas.mark_replicated(connection)
@@ -115,6 +117,7 @@ def mark_copies(case: Case) -> bool:
     _apply(connection)
     for name in _TABLES:
         connection.execute(f"DROP TABLE temp.{name}")
+    _note_keepers(case, rows, keepers)
     case.set_setting(_SETTING, state)
     return True
 
@@ -212,6 +215,16 @@ def _fill_files(connection: sqlite3.Connection, rows: list[EvidenceRow], again: 
             if row.id not in again
         ),
     )
+
+
+def _note_keepers(case: Case, rows: list[EvidenceRow], keepers: dict[int, str]) -> None:
+    """Say in `facts` of a log whose it is, where that is not the node that most of its entries name."""
+    for row in rows:
+        facts = {name: value for name, value in row.facts.items() if name != _KEEPER}
+        if row.id in keepers:
+            facts[_KEEPER] = text_from_sql(keepers[row.id])
+        if facts != row.facts:
+            case.update_evidence(row.id, facts=facts)
 
 
 def _apply(connection: sqlite3.Connection) -> None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from forensics.ingest.alignment import TOLERANCE, Entry, Group, Offset, Trust, offset_of, pairs_at
+from forensics.ingest.alignment import TOLERANCE, Group, Offset, Trust, groups_of, offset_of, pairs_at
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 TABLES: Final = {
     # place: file and offset as one number; head, said, whole: content without its strings, with them, and with all that
     # must be equal between two nodes' logs.
-    "lines": "id INTEGER PRIMARY KEY, part INTEGER, file INTEGER, form INTEGER,"
-    " recovered INTEGER, place INTEGER, number INTEGER, time INTEGER, head BLOB, said BLOB, whole BLOB",
+    "lines": "id INTEGER PRIMARY KEY, part INTEGER, file INTEGER, form INTEGER, recovered INTEGER, place INTEGER,"
+    " number INTEGER, time INTEGER, written INTEGER, head BLOB, said BLOB, whole BLOB",
     "equals": "id INTEGER PRIMARY KEY, part INTEGER, unit INTEGER, strange INTEGER, time INTEGER, whole BLOB,"
     " peers INTEGER, original INTEGER",
     # Originals that have their copy in the log that is being compared.
@@ -52,7 +51,8 @@ _UNITS = """UPDATE temp.parts SET unit = (SELECT min(part) FROM temp.parts AS ot
 _LINES = f"""
 INSERT INTO temp.lines
 SELECT id, part, file, form, recovered, {PLACE},
-    coalesce(event_record_id, record_number), generated_filetime, ccrf_digest(parts.node, source, event_id),
+    coalesce(event_record_id, record_number), generated_filetime,
+    ifnull(written_filetime, generated_filetime), ccrf_digest(parts.node, source, event_id),
     ccrf_digest(parts.node, source, event_id, strings),
     ccrf_digest(parts.log, parts.node, source, event_id, strings, category, level, data)
 FROM events NOT INDEXED CROSS JOIN temp.parts
@@ -305,14 +305,5 @@ class _Logs:
 
     def _groups(self, node: str, owner: str, receiver: str) -> Callable[[], Iterator[Group]]:
         parts = self._parts[node]
-        return partial(_groups, self._connection, (json.dumps(parts[owner]), json.dumps(parts[receiver])))
-
-
-def _groups(connection: sqlite3.Connection, lists: tuple[str, str]) -> Iterator[Group]:
-    """Equal entries that both logs hold."""
-    for _, same in groupby(connection.execute(_TO_ALIGN, lists), itemgetter(0)):
-        group = Group([], [])
-        for _, received, time, place, event_id in same:
-            (group.receiver if received else group.origin).append(Entry(time, place, event_id))
-        if group.origin and group.receiver:
-            yield group
+        lists = (json.dumps(parts[owner]), json.dumps(parts[receiver]))
+        return lambda: groups_of(self._connection.execute(_TO_ALIGN, lists))
