@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.case.values import json_text
 from forensics.catalogue import catalogue_of
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from forensics.observations import Evidence
     from forensics.roles.model import RoleHistory
 
-ALL_GROUPS = "all"
+CONCLUSION_TABLES: Final = ("role_intervals", "role_transitions", "role_conflicts", "clock_offsets")
+"""The tables of the case that `store_roles` fills."""
 
 
 class Analysis(NamedTuple):
@@ -60,33 +61,38 @@ def analyse(case: Case) -> Analysis:
 
 
 def store_roles(case: Case, analysis: Analysis) -> None:
-    """Put the role histories of all groups into the case's tables, in place of what is there; one transaction.
+    """Put the role histories of all groups into the case's tables, in place of what is there.
 
-    The tables are for who reads a case with other tools; `ccrf` works its answers out anew.
+    The mailbox server's group comes first, so that the ids of its rows are the numbers of its conclusions (`role:3`).
+    Part of the caller's transaction, else one of its own.
     """
-    histories = analysis.all_roles()
-    with case.transaction():
-        for table in ("role_intervals", "role_transitions", "role_conflicts", "clock_offsets"):
-            case.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        for history in histories:
-            _store_history(case, history)
-        for offset in histories[0].clock_offsets if histories else ():
-            row = (
-                offset.node,
-                offset.reference,
-                offset.seconds,
-                offset.uncertainty,
-                offset.pairs,
-                iso_utc(offset.since),
-                iso_utc(offset.until),
-                json_text(list(offset.evidence)),
-                offset.why,
-            )
-            case.connection.execute(
-                "INSERT INTO clock_offsets(node, reference, seconds, uncertainty, pairs, since, until, evidence, why)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            )
+    if not case.connection.in_transaction:
+        with case.transaction():
+            store_roles(case, analysis)
+        return
+    first = analysis.roles()
+    histories = [first, *(history for history in analysis.all_roles() if history.group != first.group)]
+    for table in CONCLUSION_TABLES:
+        case.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    for history in histories:
+        _store_history(case, history)
+    for offset in first.clock_offsets:
+        row = (
+            offset.node,
+            offset.reference,
+            offset.seconds,
+            offset.uncertainty,
+            offset.pairs,
+            iso_utc(offset.since),
+            iso_utc(offset.until),
+            json_text(list(offset.evidence)),
+            offset.why,
+        )
+        case.connection.execute(
+            "INSERT INTO clock_offsets(node, reference, seconds, uncertainty, pairs, since, until, evidence, why)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
 
 
 def _store_history(case: Case, history: RoleHistory) -> None:
