@@ -226,7 +226,7 @@ def _messages(case: Case) -> Iterator[tuple[int, str | None]]:
 def _learn(case: Case, files: list[_File], rows: Iterable[EventRow]) -> None:
     """Learn the ids of catalogue rows of which only the text is known; what was learned before is learned anew."""
     case.connection.execute("DELETE FROM learned_events")
-    unnumbered = [row for row in rows if row.id is None and not row.any_id and row.text]
+    unnumbered = [row for row in rows if row.id is None and row.text]
     found = []
     for file in files:
         wanted = [(row, source) for row in unnumbered for source in _sources_of_row(row, file.sources)]

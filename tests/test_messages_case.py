@@ -14,7 +14,7 @@ from forensics.catalogue import catalogue_of
 from forensics.claims import Claim
 from forensics.ingest.account import IngestOptions
 from forensics.ingest.run import ingest
-from forensics.messages import learned, says
+from forensics.messages import learned
 from parsers.times import filetime_from_unix
 from samples.builders import evt, evtx, pe
 
@@ -267,6 +267,22 @@ def test_exports_beside_message_files(tmp_path, order):
         case.connection.execute("INSERT INTO events_fts(events_fts, rank) VALUES ('integrity-check', 1)")
 
 
+def test_an_export_fills_in_when_a_file_counts_no_more(tmp_path):
+    """Where a profile took a file's texts away, the text of an export comes into its place."""
+    none = ""
+    mine = '[[message_files]]\nfile = "a.dll"\nevent_sources = ["FSECCRService"]\nmark = "unverified"\nsource = "x"'
+    log(tmp_path)
+    put(tmp_path, "EXNODE2/a.dll", pe.message_file(TEXTS))
+    exported = EXPORTED.format(0x4000, 9401, 38, 3, "", "as exported")
+    put(tmp_path, "EXNODE2/events.xml", EXPORT.format(exported).encode())
+    shown = "SELECT message FROM events WHERE duplicate_of IS NULL AND event_id = 9401"
+    with Case.create(tmp_path / "case.db") as case:
+        for profile, message in ((mine, SEEDING), (none, "as exported")):
+            given = IngestOptions(profile=put(tmp_path, "my.toml", profile.encode()))
+            ingest(case, [tmp_path / "EXNODE2"], given)
+            assert list(case.rows(shown)) == [(message,)]
+
+
 def test_programs_that_teach_nothing(tmp_path):
     """A program without messages is ignored, one that cannot be read failed, and one with damage is read in part."""
     whole = pe.message_file(TEXTS)
@@ -300,37 +316,3 @@ def test_hostile_texts_are_stored(tmp_path):
     with made(tmp_path / "case.db", tmp_path / "EXNODE2") as case:
         ((_, _, stored),) = messages(case)
         assert stored == "it's \\ud800 \\\\u0000 \"\\udfff'\"; DROP TABLE events"
-
-
-SAID = {
-    "itself": (SEEDING, True),
-    "with breaks and other blanks": (SEEDING.replace(" ", "\r\n ") + "%n%0\r\n", True),
-    "in capitals": (SEEDING.upper(), True),
-    "with curly quotes": (SEEDING.replace("'seeding'", "\u2018seeding\u2019"), True),
-    "with more behind": (f"{SEEDING} See %1.", True),
-    "a string for a name": ("%1 CCR Replication service initial replication '%2!s!' complete.", True),
-    "strings at both ends": ("%1 Replication service initial replication 'seeding' %2", True),
-    "another text": ("Forefront Server Security CCR Replication service started.", False),
-    "a string for all": ("%1", False),
-    "strings for nearly all": ("%1 'seeding' complete.", False),
-    "words in another order": ("%1 'seeding' complete. Forefront Server Security CCR Replication service %2", False),
-    "half of it": (SEEDING[:60], False),
-    "nothing": ("", False),
-}
-
-
-@pytest.mark.parametrize(("text", "same"), SAID.values(), ids=SAID)
-def test_texts_that_say_the_same(text, same):
-    """A text is the known one whatever its blanks, case, quotes and strings, but never by strings alone."""
-    assert says(text, SEEDING) is same
-
-
-def test_places_of_strings_compare():
-    """Where a known text has places for strings, they stand for places with other numbers and formats."""
-    assert says("Copy of %2!s! failed: %1!d!", "Copy of %1 failed: %2")
-    assert not says("Copy of everything failed: %1", "Copy of %1 failed: %2")
-
-
-def test_many_strings_end():
-    """A hostile text of many places is held against a long one in no time."""
-    assert not says("%1a" * 20_000 + "b", "a" * 30_000)

@@ -84,9 +84,9 @@ class MessageFileReader:
         self.tables = len(self._tables)
 
     def texts(self) -> Iterator[MessageText]:
-        """The texts, table by table: first those of the name that Windows looks up (1), by language."""
+        """The texts, table by table, by name and language: Windows looks up the table of name 1."""
         seen: set[tuple[int, int]] = set()
-        for table in sorted(self._tables, key=lambda table: (table.name != 1, table.name, table.language)):
+        for table in sorted(self._tables, key=lambda table: (table.name, table.language)):
             for found in self._read(table):
                 if (found.message_id, found.language) in seen:
                     continue
