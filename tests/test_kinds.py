@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 EVENTS = "http://schemas.microsoft.com/win/2004/08/events/event"
 CLUSTER_LOG = "00000448.00000460::2008/01/10-12:00:35.123 INFO [FM] FmpOnlineGroup\r\n  a continuation\r\n" * 3
 PROGRAM_LOG = '1/10/2008 12:00:35 PM( 6288-12416),"INFORMATION: Initializing virus scanning"\r\n'
+SAVED_2008 = "Level,Date and Time,Source,Event ID,Task Category\r\nError,1/10/2008 12:00:35 PM,a,1,None,text\r\n"
+SAVED_2003 = "10.01.2008,12:00:35,ClusSvc,Fehler,Größe,1201,Nicht zutreffend,EXNODE1,text\r\n"
 
 
 def evt_record(padding: int = 0) -> bytes:
@@ -77,7 +79,21 @@ CONTENTS = [
     (pe_bytes(), Kind.MESSAGE_FILE, None),
     (f'<Event xmlns="{EVENTS}"><System/></Event>'.encode(), Kind.EVENT_EXPORT, None),
     (f"<?xml version='1.0'?>\n<!-- x -->\n<Events><Event xmlns='{EVENTS}'>".encode("utf-16"), Kind.EVENT_EXPORT, None),
+    (f"<Root>\r\n<Event xmlns='{EVENTS}'><System/>".encode(), Kind.EVENT_EXPORT, None),
+    (f"<Event xmlns='{EVENTS}'><Data>\1\0</Data>".encode("utf-16-le"), Kind.EVENT_EXPORT, None),
+    (f"<Event xmlns='{EVENTS}'><Data>Größe\1</Data>".encode("cp1252"), Kind.EVENT_EXPORT, None),
     (b"<Events><Event date='next week'/></Events>", Kind.TEXT, None),
+    (f"<html><body>see <Event xmlns='{EVENTS}'/>".encode(), Kind.TEXT, None),
+    (SAVED_2008.encode(), Kind.EVENT_EXPORT, None),
+    (SAVED_2008.replace(",", "\t").encode("utf-16"), Kind.EVENT_EXPORT, None),
+    (SAVED_2008.split("\n", 1)[0].encode(), Kind.EVENT_EXPORT, None),
+    (b"Niveau,Date,Source,ID,Cat\xe9gorie\r\nErreur,10/01/2008 12:00:35,a,1,Aucun,text\r\n", Kind.EVENT_EXPORT, None),
+    (SAVED_2003.encode(), Kind.EVENT_EXPORT, None),
+    (SAVED_2003.replace(",", "\t").encode("cp1252"), Kind.EVENT_EXPORT, None),
+    (b"who,when,where,count,what\r\nme,1/10/2008 12:00:35,here,3,nothing\r\n", Kind.TEXT, None),
+    (b"Error,1/10/2008 12:00:35 PM,a,1,None,without a header\r\n", Kind.TEXT, None),
+    (b"1/10/2008,12:00,lunch,with,a,friend\r\n", Kind.TEXT, None),
+    (b"Level,Source,Event ID\r\nError,a,1\r\n", Kind.TEXT, None),
     ("Windows Registry Editor Version 5.00\r\n\r\n[HKEY".encode("utf-16"), Kind.REGISTRY_EXPORT, None),
     (b"Windows Registry Editor Version 5.00\r\n", Kind.REGISTRY_EXPORT, None),
     (b"REGEDIT4\r\n\r\n[HKEY", Kind.REGISTRY_EXPORT, None),

@@ -23,7 +23,7 @@ _DAY = 86_400 * TICKS_PER_SECOND
 _NEVER = 1 << 63
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e]")
 _MOMENT = re.compile(
-    r"([0-9]{1,4})([./-])\s?([0-9]{1,2})\2\s?([0-9]{1,4})\.?[\sT,]{1,3}"
+    r"([0-9]{4}|[0-9]{1,2})([./-])\s?([0-9]{1,2})\2\s?([0-9]{4}|[0-9]{1,2})\.?[\sT,]{1,3}"
     r"([0-9]{1,2})[:.]([0-9]{2})(?:[:.]([0-9]{2})(?:[.,]([0-9]{1,9}))?)?(?:\s?([AaPp])\.?\s?[Mm]\.?)?"
 )
 
@@ -78,7 +78,9 @@ def parse_moment(text: str) -> Moment | None:
         if not 1 <= hours <= 12:
             return None
         hours = hours % 12 + (12 if half in "pP" else 0)
-    if hours > 23 or int(minute) > 59 or int(second or 0) > 59 or (len(a) > 2 and len(c) > 2):
+    if hours > 23 or int(minute) > 59 or int(second or 0) > 59:
+        return None
+    if (len(a), len(c)) == (4, 4) or (len(a) < 4 and len(c) == 1):  # two years, or none
         return None
     ticks = ((hours * 60 + int(minute)) * 60 + int(second or 0)) * TICKS_PER_SECOND
     ticks += int(fraction[:7].ljust(7, "0")) if fraction else 0

@@ -35,14 +35,9 @@ def event_xml(record: EventRecord, rendering: Rendering | None = None) -> str:
     parts = [f"<Event xmlns='{NAMESPACE}'><System><Provider", _attribute("Name", record.source)]
     parts += [_attribute("EventSourceName", record.event_source_name), "/>"]
     parts += ["<EventID", _attribute("Qualifiers", record.qualifiers), f">{record.event_id}</EventID>"]
-    for name, value in (
-        ("Version", record.version),
-        ("Level", record.level),
-        ("Task", record.category),
-        ("Opcode", record.opcode),
-        ("Keywords", None if record.keywords is None else f"0x{record.keywords:x}"),
-    ):
-        parts.append(_element(name, value))
+    parts += [_element("Version", record.version), _element("Level", record.level), _element("Task", record.category)]
+    parts += [_element("Opcode", record.opcode)]
+    parts += [_element("Keywords", None if record.keywords is None else f"0x{record.keywords:x}")]
     if record.generated is not None:
         parts.append(f"<TimeCreated SystemTime='{system_time(record.generated)}'/>")
     parts.append(_element("EventRecordID", record.event_record_id))
