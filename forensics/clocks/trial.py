@@ -112,9 +112,13 @@ class Trial:
 
     def solve(self) -> list[Rift]:
         """Settle the offsets, or say where a clock was stepped that was not known to be."""
-        self._vote()
         strong = self._edges(bound for bound in self._given if bound.strength > Strength.WEAK)
         strong += self._step_edges()
+        found = rifts(by_pair(strong))
+        if found:
+            return found
+        self._close(strong)
+        self._vote()
         believed: list[Bound] = []
         unsettled = rivals(self._groups, self.coarse)
         logged = list(self._differences)
@@ -139,13 +143,27 @@ class Trial:
         self._add_weak(strong, believed)
         return []
 
+    def _centred(self) -> list[str]:
+        """Bring near the reference the clocks whose offsets are bounded already; which these are."""
+        done = [self.reference]
+        for index in self._longest():
+            least, most = self._apart(self.root, index)
+            if index != self.root and least is not None and most is not None:
+                self.centre[self.stretches[index].node] = (least + most) // 2
+                done.append(self.stretches[index].node)
+        return done
+
+    def _longest(self) -> list[int]:
+        """Index of each node's stretch whose offset its rough ones are told from."""
+        return [index for index, stretch in enumerate(self.stretches) if stretch.rough == 0 and not stretch.between]
+
     def _vote(self) -> None:
-        """Bring the clocks near each other, one node after another, by what they held."""
+        """Bring the other clocks near, one node after another, by what they held."""
         lines: dict[str, list[Holding]] = defaultdict(list)
         for holding in [*self._groups, *self._stores]:
             lines[holding.node].append(holding)
-        done = [self.reference]
-        left = sorted(set(self.centre) - {self.reference})
+        done = self._centred()
+        left = sorted(set(self.centre) - set(done))
         votes = {
             (one, other): vote(lines[one], lines[other], self.coarse)
             for one in sorted(self.centre)
@@ -277,6 +295,7 @@ class Trial:
         """Let weak bounds in where the others leave a side open."""
         bounds, _, _ = settle(rivals(self._stores, self.coarse), self._passed)
         weak = [bound for bound in [*believed, *bounds, *self._given] if bound.strength is Strength.WEAK]
+        self._centred()
         weak += removal_bounds(self._seen, list(self.centre), self.coarse)
         weak += passive_bounds(self._seen, self._groups, believed)
         wanted = [edge for edge in self._edges(weak) if self._is_open(edge)]
