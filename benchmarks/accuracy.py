@@ -30,6 +30,7 @@ from forensics.case.values import json_text
 from forensics.ingest.finish import finish
 from forensics.roles.analyse import analyse
 from forensics.roles.model import Confidence, Role, RoleHistory
+from parsers.problems import Problem, ProblemKind
 from parsers.times import TICKS_PER_SECOND, iso_utc
 from samples.incident import Incident, random_incident
 from samples.incident.clock import ticks
@@ -97,6 +98,9 @@ def case_of(incident: Incident, path: Path) -> Case:
             )
             evidence_id = case.add_evidence(evidence)
             case.add_events(_rows(log, evidence_id, kind))
+            if log.path in torn:
+                end = len(log.records)
+                case.add_problems(evidence_id, [Problem(ProblemKind.TRUNCATED, end, 1, "it ends within a record")])
     finish(case)
     return case
 

@@ -78,7 +78,7 @@ def _piece(node: str, role: Role, span: Span, scene: Scene) -> Piece:
     ]
     supporting, margin, bridged = _support(node, role, span, scene)
     seen = scene.stops_told(node, start, end)
-    whole = not bridged and seen and all(sign.bounded for sign in supporting)
+    whole = not bridged and seen and all(sign.sharp for sign in supporting)
     word = judge(supporting, against, margin, whole=whole, at_most=scene.cap)
     contested = any(a < end and start < b for a, b in scene.contested)
     if contested:
@@ -139,7 +139,7 @@ def _down(node: str, span: Span, scene: Scene) -> Piece:
     signs = [
         sign for absence in scene.absent[node] if absence.start < end and start < absence.end for sign in absence.signs
     ]
-    word = judge(signs, (), CLEAR, whole=all(sign.bounded for sign in signs), at_most=scene.cap)
+    word = judge(signs, (), CLEAR, whole=all(sign.sharp for sign in signs), at_most=scene.cap)
     first, last = signs[0], signs[-1]
     back = "" if last is first else f", and back with {_named(last)}"
     return Piece(

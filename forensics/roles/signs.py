@@ -27,6 +27,7 @@ _ENDING: Final = frozenset(
     {Claim.GROUP_OFFLINE, Claim.GROUP_GOING_OFFLINE, Claim.SHUTDOWN, Claim.NODE_REMOVED, Claim.DOWN}
 )
 _BEGINNING: Final = frozenset({Claim.GROUP_COMING_ONLINE, Claim.GROUP_ONLINE, Claim.ACTIVE})
+_BLURRED: Final = 120 * TICKS_PER_SECOND
 _TOLERANCE: Final = 2 * TICKS_PER_SECOND
 
 
@@ -63,6 +64,11 @@ class Sign:
     bounded: bool
     weight: float
     observation: Observation
+
+    @property
+    def sharp(self) -> bool:
+        """Whether it is known to two minutes when it was: what rests on a blurred one is never certain."""
+        return self.bounded and self.high - self.low <= _BLURRED
 
     @property
     def reference(self) -> str:
