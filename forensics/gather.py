@@ -44,7 +44,7 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
     owner_of = log_owners(case, catalogue)
     owners = {row.id: Owner(owner_of[row.id], row.log or row.path) for row in files}
     observations = observe(case, catalogue, owners)
-    logs = read_logs(case, owners, (row for row in files if row.live or row.recovered))
+    logs = read_logs(case, owners, files)
     sure = {owner_of[row.id] for row in files if row.node and row.node_basis in _SURE}
     made_up = {row.node for row in files if row.node_basis == NodeBasis.UNKNOWN and row.node}
     nodes, aliases = names(observations, logs.appearances, sure, made_up)

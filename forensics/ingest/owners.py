@@ -44,7 +44,7 @@ def log_owners(case: Case, catalogue: Catalogue) -> dict[int, str]:
     owners = {row.id: row.node or "" for row in rows}
     groups: dict[str, list[EvidenceRow]] = defaultdict(list)
     for row in rows:
-        if row.kind in {Kind.EVT, Kind.EVENT_EXPORT} and row.node_basis == NodeBasis.EVENTS and (row.live or row.log):
+        if row.kind in {Kind.EVT, Kind.EVENT_EXPORT} and row.node_basis == NodeBasis.EVENTS:
             groups[row.path.rpartition("/")[0]].append(row)
     boots = _boots(case, catalogue)
     for group in groups.values():
@@ -94,7 +94,7 @@ def _has_share(case: Case, evidence_id: int, name: str, most: str) -> bool:
 
 
 def _boots(case: Case, catalogue: Catalogue) -> defaultdict[int, Counter[str]]:
-    """How many starts of each computer a file of evidence holds."""
+    """How many starts of each computer a file of evidence holds, known copies left out."""
     ids = sorted({row.id for row in catalogue.profile.events if row.claim is Claim.BOOT and row.id is not None})
     found: defaultdict[int, Counter[str]] = defaultdict(Counter)
     sources: Sequence[str] = [
@@ -108,7 +108,8 @@ def _boots(case: Case, catalogue: Catalogue) -> defaultdict[int, Counter[str]]:
                 starting.append(source)
         for evidence_id, node, count in case.rows(
             "SELECT evidence_id, node, count(*) FROM events WHERE source IN (SELECT value FROM json_each(?))"
-            " AND event_id = ? AND recovered = 0 AND node IS NOT NULL GROUP BY evidence_id, node",
+            " AND event_id = ? AND recovered = 0 AND duplicate_of IS NULL AND node IS NOT NULL"
+            " GROUP BY evidence_id, node",
             (json.dumps(starting), event_id),
         ):
             found[evidence_id][text_from_sql(node)] += count
