@@ -69,6 +69,11 @@ _VARIABLE_READS: dict[int, str] = {
 }
 
 
+def names_or_none(names: tuple[str | None, ...]) -> tuple[str | None, ...] | None:
+    """The names, None where no value has one: arrays without items leave no value, and none of their names."""
+    return names if any(name is not None for name in names) else None
+
+
 def compile_plan(plan: Plan, kinds: bytes) -> Function | None:
     """The function for `plan` with values of `kinds`, or None where only the interpreter will do.
 
@@ -91,6 +96,7 @@ class _Writer:
             "EventRecord": EventRecord,
             "MismatchError": MismatchError,
             "as_filetime": as_filetime,
+            "names_or_none": names_or_none,
             "new": tuple.__new__,
             "shared_text": shared_text,
             "utf16": utf_16_le_decode,
@@ -302,8 +308,7 @@ class _Writer:
                 constant.append(name)
         if len(constant) == len(items):
             return self._constant(tuple(constant))
-        # Arrays without items leave no value at all, and then there are no names either.
-        return f"({', '.join(pieces)},) or None"
+        return f"names_or_none(({', '.join(pieces)},))"
 
     def _binary(self) -> str:
         parts = self._plan.binary
