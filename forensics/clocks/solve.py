@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.clocks.bounds import Strength
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _RELAXED_MAX: Final = 500
 STEP_MIN: Final = TICKS_PER_SECOND
@@ -50,6 +51,10 @@ class Edge(NamedTuple):
         return self.strength is Strength.PROOF or len(self.refs) == 1
 
 
+_PAIR: Final = attrgetter("upper", "lower")
+_TIGHTNESS: Final = attrgetter("limit", "upper_raw", "lower_raw", "strength", "refs", "why")
+
+
 class Rift(NamedTuple):
     """Bounds between two spans that agree up to some moment, agree after it, and not with each other.
 
@@ -74,13 +79,24 @@ class Settled(NamedTuple):
 
 
 def by_pair(edges: Iterable[Edge]) -> dict[tuple[int, int], list[Edge]]:
-    """Edges by (upper, lower), tightest first."""
+    """Edges by (upper, lower), each once, tightest first."""
     found: dict[tuple[int, int], list[Edge]] = defaultdict(list)
-    for edge in sorted(set(edges)):
+    for edge in set(edges):
         found[edge.upper, edge.lower].append(edge)
     for line in found.values():
-        line.sort(key=lambda edge: (edge.limit, edge))
+        line.sort(key=_TIGHTNESS)
     return dict(sorted(found.items()))
+
+
+def tightest(edges: Iterable[Edge], key: Callable[[Edge], object] = _PAIR) -> list[Edge]:
+    """The tightest edge of each (upper, lower), or of whatever the key tells apart."""
+    found: dict[object, Edge] = {}
+    for edge in edges:
+        group = key(edge)
+        known = found.get(group)
+        if known is None or _TIGHTNESS(edge) < _TIGHTNESS(known):
+            found[group] = edge
+    return sorted(found.values(), key=lambda edge: (edge.upper, edge.lower, _TIGHTNESS(edge)))
 
 
 def _names(edge: Edge, side: int) -> set[str]:
@@ -304,11 +320,6 @@ def _shortest(
         if not changed:
             break
     return distance, by
-
-
-def tightest(edges: Iterable[Edge]) -> list[Edge]:
-    """The first of each (upper, lower) by limit."""
-    return [line[0] for line in by_pair(edges).values()]
 
 
 def consistent(count: int, edges: Sequence[Edge]) -> tuple[list[Edge], list[Edge]]:

@@ -13,6 +13,7 @@ from forensics.clocks.ordering import APART, Rivals, rivals, settle, vote
 from forensics.clocks.solve import Distances, Edge, Rift, by_pair, consistent, rifts, settle_pairs, tightest
 from forensics.clocks.spans import CORRECTION, Step, Stretch, cut, step_bounds
 from forensics.clocks.timeline import Clocks
+from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from forensics.observations import Evidence, Observation
 
 _ROUNDS: Final = 4
-_ENDLESS: Final = 1 << 62
+
+
+def _by_hour(edge: Edge) -> tuple[int, int, int]:
+    return edge.upper, edge.lower, edge.upper_raw // (3600 * TICKS_PER_SECOND)
 
 
 class Trial:
@@ -112,12 +116,14 @@ class Trial:
 
     def solve(self) -> list[Rift]:
         """Settle the offsets, or say where a clock was stepped that was not known to be."""
-        strong = self._edges(bound for bound in self._given if bound.strength > Strength.WEAK)
+        # A log may hold a million copies: the tightest of each hour tell as much.
+        strong = tightest(self._edges(bound for bound in self._given if bound.strength > Strength.WEAK), _by_hour)
         strong += self._step_edges()
-        found = rifts(by_pair(strong))
+        pairs = by_pair(strong)
+        found = rifts(pairs)
         if found:
             return found
-        self._close(strong)
+        self._close(pairs)
         self._vote()
         believed: list[Bound] = []
         unsettled = rivals(self._groups, self.coarse)
@@ -131,7 +137,7 @@ class Trial:
             found = rifts(pairs)
             if found:
                 return found
-            self._close(strong)
+            self._close(pairs)
             more, logged, against = self._by_differences(logged, last=turn == _ROUNDS - 1)
             strong += more
             if against:
@@ -240,8 +246,8 @@ class Trial:
             self.distances[first] = Distances(len(self.stretches), self.edges, first)
         return self.distances[first].least[second], self.distances[first].most[second]
 
-    def _close(self, edges: Sequence[Edge]) -> None:
-        settled = settle_pairs(by_pair(edges))
+    def _close(self, pairs: Mapping[tuple[int, int], Sequence[Edge]]) -> None:
+        settled = settle_pairs(pairs)
         self.used = settled.edges
         kept, loosened = consistent(len(self.stretches), tightest(settled.edges))
         self.edges = kept
@@ -300,7 +306,7 @@ class Trial:
         weak += passive_bounds(self._seen, self._groups, believed)
         wanted = [edge for edge in self._edges(weak) if self._is_open(edge)]
         if wanted:
-            self._close([*strong, *wanted])
+            self._close(by_pair([*strong, *wanted]))
 
     def _is_open(self, edge: Edge) -> bool:
         """Whether nothing strong bounds that side, and nothing strong on the other speaks against the edge."""
