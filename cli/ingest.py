@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from forensics.case.store import Case
     from forensics.ingest.account import IngestOptions, IngestSummary
+    from forensics.roles.analyse import Analysis
 
 NodeName = Annotated[
     str | None,
@@ -59,6 +61,7 @@ def ingest(  # noqa: PLR0913  (one for each option)
     """
     voice.adjust(quiet=quiet, verbose=verbose)
     from forensics.case.store import Case  # noqa: PLC0415  (the case's libraries cost 0.2 s, and help does not need them)
+    from forensics.errors import StrictDamageError  # noqa: PLC0415
     from forensics.ingest.account import IngestOptions  # noqa: PLC0415
     from forensics.profile import load_profile  # noqa: PLC0415
 
@@ -75,8 +78,13 @@ def ingest(  # noqa: PLR0913  (one for each option)
     require_files(paths)
     load_profile(profile)  # a mistake in it is told before a case is made
     with Case.open_or_create(case) as opened:
-        summary = read_evidence(opened, paths, options)
+        try:
+            summary = read_evidence(opened, paths, options)
+        except StrictDamageError:
+            draw_conclusions(opened)  # what came before the damage is in the case
+            raise
         whole = tell_issues(opened, paths, summary)
+        draw_conclusions(opened)
     if not whole:
         raise typer.Exit(3)
 
@@ -97,6 +105,19 @@ def read_evidence(case: Case, paths: Sequence[Path], options: IngestOptions | No
 
     with voice.progress(lambda: size_of(paths)) as on_progress:
         return run_ingest(case, paths, options, on_progress)
+
+
+def draw_conclusions(case: Case) -> Analysis | None:
+    """Fill the case's tables of conclusions; None, and a line on stderr, where that failed: the evidence is in it."""
+    from forensics.conclude import conclude  # noqa: PLC0415  (see `ingest`)
+
+    done = conclude(case)
+    if done.problem is not None:
+        bug = "a bug in ccrf, please report it (-v shows where): " if done.error is not None else ""
+        voice.warn(f"the evidence is in the case, but nothing could be concluded from it: {bug}{done.problem}")
+        if done.error is not None and voice.verbose:
+            traceback.print_exception(done.error)
+    return done.analysis
 
 
 def tell_issues(case: Case, paths: Sequence[Path], summary: IngestSummary) -> bool:

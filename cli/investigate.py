@@ -7,16 +7,28 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from cli.evidence import events_cell, tell_problems
-from cli.ingest import read_evidence, tell_issues
+from cli.ingest import NodeName, draw_conclusions, node_name, read_evidence, tell_issues
 from cli.next_steps import log_name, next_steps
-from cli.options import Clock, EvidencePaths, Quiet, ScreenZone, Verbose, parse_zone
+from cli.options import (
+    Clock,
+    EvidencePaths,
+    Jobs,
+    ProfileFile,
+    Quiet,
+    ScreenZone,
+    SourceZone,
+    Verbose,
+    parse_zone,
+)
 from cli.output import Column, Format, Json, Row, emit_command, emit_heading, emit_line, emit_object, emit_rows
 from cli.paths import refuse_case_in_evidence, refuse_existing_case, require_evidence, require_files
+from cli.roles import tell_bars
+from cli.story import TELLING_LOGS, story
 from cli.text import counted
 from cli.voice import voice
 
@@ -25,6 +37,8 @@ if TYPE_CHECKING:
 
     from forensics.case.store import Case
     from forensics.coverage import LogCoverage
+    from forensics.roles.analyse import Analysis
+    from forensics.roles.model import RoleHistory
 
 NewCase = Annotated[
     Path | None,
@@ -34,7 +48,7 @@ DEFAULT_CASE = Path("case.db")
 # Gaps and falls of the time that are listed for each log under the table.
 DETAILS_SHOWN = 5
 # Parts of the answer that this version does not work out; null says "did not look", an empty list "looked, and none".
-NOT_YET = ("roles", "overwrites", "backups", "check", "checkpoints")
+NOT_YET = ("overwrites", "backups", "check", "checkpoints")
 
 
 class AnswerFormat(StrEnum):
@@ -47,39 +61,65 @@ class AnswerFormat(StrEnum):
 AnswerOption = Annotated[AnswerFormat, typer.Option("--format", help="table for people, json for programs.")]
 
 
-def investigate(
+def investigate(  # noqa: PLR0913  (one for each option)
     paths: EvidencePaths,
     *,
     case: NewCase = None,
+    node: NodeName = None,
+    jobs: Jobs = None,
+    profile: ProfileFile = None,
+    source_tz: SourceZone = None,
     form: AnswerOption = AnswerFormat.TABLE,
     tz: ScreenZone = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read evidence into a case, and tell what it holds, what it lacks, and what to do next.
+    """Read evidence into a case, and tell what it holds, who was active when, and what to do next.
 
     Without --case a new ./case.db is made; if there is one already, nothing is done. What could not be read is named
     on stderr, and the exit code is 3.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
+    from forensics.coverage import log_coverage  # noqa: PLC0415  (see cli.ingest)
+    from forensics.ingest.account import IngestOptions  # noqa: PLC0415
+    from forensics.profile import load_profile  # noqa: PLC0415
+
     clock = Clock(parse_zone(tz, "--tz"))
+    zone = None if source_tz is None else parse_zone(source_tz, "--source-tz")
+    options = IngestOptions(node=node_name(node), jobs=jobs, profile=profile, source_tz=zone)
     require_evidence(paths)
     refuse_case_in_evidence(case or DEFAULT_CASE, paths)
     if case is None:
         refuse_existing_case(DEFAULT_CASE)
     require_files(paths)
-    from forensics.coverage import log_coverage  # noqa: PLC0415  (see cli.ingest)
-
+    load_profile(profile)  # a mistake in it is told before a case is made
     with _opened(case) as opened:
-        summary = read_evidence(opened, paths)
+        summary = read_evidence(opened, paths, options)
         whole = tell_issues(opened, paths, summary)
-        logs = log_coverage(opened)
+        analysis = draw_conclusions(opened)
+        found = Findings(log_coverage(opened), analysis, analysis.roles() if analysis else None)
         if form is AnswerFormat.JSON:
-            emit_object(answer(opened, logs))
+            emit_object(answer(opened, found))
         else:
-            tell(opened, logs, clock)
+            tell(opened, found, clock)
+    if analysis is None:
+        raise typer.Exit(1)
     if not whole:
         raise typer.Exit(3)
+
+
+class Findings(NamedTuple):
+    """What a case holds and what follows from it: what the answer is made of.
+
+    Attributes:
+        logs: what each log covers.
+        analysis: what the conclusions rest on; None where nothing could be concluded.
+        roles: the history of the mailbox server's group; None likewise.
+    """
+
+    logs: Sequence[LogCoverage]
+    analysis: Analysis | None
+    roles: RoleHistory | None
 
 
 @contextmanager
@@ -95,8 +135,10 @@ def nodes_of(case: Case) -> list[str]:
     return sorted({row.node for row in case.evidence() if row.node})
 
 
-def answer(case: Case, logs: Sequence[LogCoverage]) -> Row:
+def answer(case: Case, found: Findings) -> Row:
     """The whole answer as one JSON object; what this version does not work out is null."""
+    from forensics.roles.plain import plain  # noqa: PLC0415  (see cli.ingest)
+
     rows = case.evidence()
     nodes = nodes_of(case)
     counts = case.counts()
@@ -116,13 +158,14 @@ def answer(case: Case, logs: Sequence[LogCoverage]) -> Row:
     return {
         "nodes": nodes,
         "evidence": evidence,
-        "logs": [asdict(log) for log in logs],
+        "logs": [asdict(log) for log in found.logs],
+        "roles": None if found.roles is None else plain(found.roles),
         **dict.fromkeys(NOT_YET),
-        "next_steps": next_steps(case, nodes, logs),
+        "next_steps": next_steps(case, nodes, found.logs, found.roles),
     }
 
 
-def tell(case: Case, logs: Sequence[LogCoverage], clock: Clock) -> None:
+def tell(case: Case, found: Findings, clock: Clock) -> None:
     """Print the answer for people."""
     rows = case.evidence()
     nodes = nodes_of(case)
@@ -133,16 +176,37 @@ def tell(case: Case, logs: Sequence[LogCoverage], clock: Clock) -> None:
     emit_line(f"{counted(counts.evidence, 'file')}: {kinds}")
     emit_line(f"{counted(counts.events, 'event')}{recovered}")
     emit_line(f"nodes: {', '.join(nodes) or 'none'}")
-    if logs:
+    if found.logs:
         emit_heading("What each log covers")
-        emit_rows(map(asdict, logs), fields=(), columns=log_columns(logs, clock), form=Format.TABLE)
-    tell_holes(logs, clock)
+        emit_rows(map(asdict, found.logs), fields=(), columns=log_columns(found.logs, clock), form=Format.TABLE)
+    tell_holes(found.logs, clock)
     tell_problems(case, statuses=("partial", "failed"))
+    if found.analysis is not None and found.roles is not None:
+        emit_heading("Who was active when")
+        tell_story(found.analysis, found.roles, clock)
     emit_heading("What to do next")
-    for step in next_steps(case, nodes, logs):
+    for step in next_steps(case, nodes, found.logs, found.roles):
         emit_line(str(step["why"]))
         emit_command(str(step["command"]))
-    voice.note("not in this version: roles, overwrites, backup sets, guidelines, checkpoints")
+    voice.note("not in this version: overwrites, backup sets, guidelines, checkpoints")
+
+
+def tell_story(analysis: Analysis, history: RoleHistory, clock: Clock) -> None:
+    """Print a group's history: the picture, and the sentences."""
+    if history.intervals:
+        tell_bars(history, clock)
+    for sentence in story(history, clock.show, telling_logs(analysis)):
+        emit_line(sentence)
+
+
+def telling_logs(analysis: Analysis) -> str:
+    """The logs that would tell of roles on the systems that the evidence is from, as the end of a sentence."""
+    sources = {one.source.casefold() for one in analysis.evidence.observations}
+    if "microsoft-windows-failoverclustering" in sources:
+        return "the System log and the log Microsoft-Windows-FailoverClustering/Operational"
+    if "clussvc" in sources:
+        return "the System log, or the copy of its entries in the other node's"
+    return TELLING_LOGS
 
 
 def log_columns(logs: Sequence[LogCoverage], clock: Clock) -> list[Column]:

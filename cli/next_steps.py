@@ -7,6 +7,8 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from parsers.times import TICKS_PER_SECOND, iso_utc
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -15,17 +17,29 @@ if TYPE_CHECKING:
     from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
     from forensics.coverage import LogCoverage
+    from forensics.roles.model import RoleHistory
 
 # A step for each gap of many would bury the others.
 _STEPS_OF_A_KIND = 2
+_AROUND = 10 * 60 * TICKS_PER_SECOND
 
 
-def next_steps(case: Case, nodes: Sequence[str], logs: Sequence[LogCoverage]) -> list[Row]:
-    """The steps that the evidence in the case suggests, each with `why` and `command`; the most urgent first."""
+def next_steps(
+    case: Case, nodes: Sequence[str], logs: Sequence[LogCoverage], roles: RoleHistory | None = None
+) -> list[Row]:
+    """The steps that the evidence in the case suggests, each with `why` and `command`; the most urgent first.
+
+    Args:
+        case: the case.
+        nodes: the nodes that its evidence is from.
+        logs: what each log covers.
+        roles: the history of the mailbox server's group, where it was worked out.
+    """
     rows = case.evidence()
     steps = [
         *_damage(case.path, rows),
         *_other_node(case.path, nodes),
+        *(_roles(case.path, roles) if roles is not None and roles.nodes else ()),
         *_replicated_files(case, rows),
         *_gaps(case.path, logs),
         *_clock_steps(case.path, logs),
@@ -60,6 +74,27 @@ def _other_node(case: Path, nodes: Sequence[str]) -> list[Row]:
         return []
     why = f"Only {nodes[0]} is in the evidence; what happened between two nodes shows when both are."
     return [_step(why, ["ccrf", "ingest", str(case), "OTHER-NODE"])]
+
+
+def _roles(case: Path, roles: RoleHistory) -> list[Row]:
+    """What the least sure move rests on, what happened around it, and the whole history."""
+    steps = []
+    order = ("possible", "probable", "certain")
+    if roles.conflicts:
+        one = roles.conflicts[0]
+        why = f"{' and '.join(one.nodes)} both claim to be active: see which records say so."
+        steps.append(_step(why, ["ccrf", "roles", str(case), "--explain", one.id]))
+    if roles.transitions:
+        # The last of those: what it left is what is there now.
+        move = min(reversed(roles.transitions), key=lambda move: order.index(move.confidence))
+        which = "the last move" if move is roles.transitions[-1] else "the move that is least sure"
+        why = f"See what is known of {which}, {move.from_node or '?'} to {move.to_node or '?'}, and from which records."
+        steps.append(_step(why, ["ccrf", "roles", str(case), "--explain", move.id]))
+        since, until = (iso_utc(moment) for moment in (move.earliest - _AROUND, move.latest + _AROUND))
+        why = "See what happened around it on all nodes, on one clock."
+        steps.append(_step(why, ["ccrf", "timeline", str(case), "--since", str(since), "--until", str(until)]))
+    steps.append(_step("See each node's role over the whole time, and why.", ["ccrf", "roles", str(case)]))
+    return steps
 
 
 def _replicated_files(case: Case, rows: Sequence[EvidenceRow]) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.cases import open_case
-from cli.events import event_columns, event_row
+from cli.explain import tell_conclusion
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_object, emit_rows
 from cli.text import counted
@@ -18,7 +18,6 @@ from cli.voice import voice
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from forensics.case.store import Case
     from forensics.roles.analyse import Analysis
     from forensics.roles.model import RoleHistory
 
@@ -61,9 +60,10 @@ def roles(
 
     clock = Clock(parse_zone(tz, "--tz"))
     with open_case(case) as opened:
-        histories = _histories(analyse(opened), group)
+        analysis = analyse(opened)
+        histories = _histories(analysis, group)
         if explain is not None:
-            _explain(opened, histories, explain, clock, form)
+            tell_conclusion(opened, analysis, histories, explain, clock, form)
         elif form is Format.JSON:
             _emit_json(histories, group)
         elif form is Format.TABLE:
@@ -109,11 +109,11 @@ def tell_history(history: RoleHistory, clock: Clock) -> None:
 
     rows = plain(history)
     emit_heading(f"Roles in {history.group}" if history.group else "Roles of the clustered mailbox server")
-    if history.why:
-        voice.detail(history.why)
     if not history.nodes:
-        emit_line("No event of the evidence says anything of a role.")
+        emit_line("No node is in the evidence: nothing in it says anything of a role.")
         return
+    if history.why:
+        emit_line(history.why)
     tell_bars(history, clock)
     if rows["transitions"]:
         emit_heading(counted(len(rows["transitions"]), "move"))
@@ -134,11 +134,13 @@ def tell_clocks(rows: dict[str, Any], clock: Clock) -> None:
     if len(nodes) < 2:
         return
     emit_heading(f"Clocks, against that of {nodes[0]}")
-    emit_rows(rows["clock_offsets"], fields=(), columns=_clock_columns(clock), form=Format.TABLE)
+    if rows["clock_offsets"]:
+        columns = _clock_columns(clock, rows["clock_offsets"])
+        emit_rows(rows["clock_offsets"], fields=(), columns=columns, form=Format.TABLE)
     told = {row["node"] for row in rows["clock_offsets"]}
     for node in nodes[1:]:
         if node not in told:
-            emit_line(f"{node}: nothing bounds its offset on both sides; its times may be minutes off.")
+            emit_line(f"{node}: nothing bounds on both sides how far it was off; its times may be minutes away.")
 
 
 def tell_bars(history: RoleHistory, clock: Clock) -> None:
@@ -159,7 +161,11 @@ def tell_bars(history: RoleHistory, clock: Clock) -> None:
             letters[first:last] = ROLE_LETTERS[one.role] * (last - first)
         _emit_bar(node.ljust(margin), "".join(letters))
     left, right = clock.show(iso_utc(start)), clock.show(iso_utc(end))
-    _emit_bar(" " * margin, left + right.rjust(width - len(left)) if width > 2 * len(left) else left)
+    if width > len(left) + len(right):
+        _emit_bar(" " * margin, left + right.rjust(width - len(left)))
+    else:
+        _emit_bar(" " * margin, left)
+        _emit_bar(" " * margin, right.rjust(width))
     _emit_bar(" " * margin, "  ".join(f"{letter} {role}" for role, letter in ROLE_LETTERS.items()))
 
 
@@ -169,7 +175,7 @@ def _emit_bar(label: str, letters: str) -> None:
 
         print_bar(label, letters, {letter: ROLE_STYLES[role] for role, letter in ROLE_LETTERS.items()})
     else:
-        sys.stdout.write(f"{label}{letters}\n".rstrip(" "))
+        sys.stdout.write(f"{label}{letters}".rstrip() + "\n")
 
 
 def _confidence(title: str = "sure") -> Column:
@@ -181,12 +187,12 @@ def _confidence(title: str = "sure") -> Column:
 def _transition_columns(clock: Clock) -> list[Column]:
     return [
         Column("id", lambda row: str(row["id"])),
+        Column("from", lambda row: str(row["from"] or "?"), labelled=True),
+        Column("to", lambda row: str(row["to"] or "?"), labelled=True),
+        _confidence(),
         Column("time", lambda row: clock.show(row["time"])),
-        Column("from", lambda row: str(row["from"] or "?")),
-        Column("to", lambda row: str(row["to"] or "?")),
         Column("earliest", lambda row: clock.show(row["earliest"]), labelled=True),
         Column("latest", lambda row: clock.show(row["latest"]), labelled=True),
-        _confidence(),
         Column("why", lambda row: str(row["why"]), long=True),
     ]
 
@@ -196,9 +202,9 @@ def _interval_columns(clock: Clock) -> list[Column]:
         Column("id", lambda row: str(row["id"])),
         Column("node", lambda row: str(row["node"])),
         Column("role", lambda row: str(row["role"]), style=lambda row: ROLE_STYLES.get(str(row["role"]), "")),
-        Column("start", lambda row: clock.show(row["start"])),
-        Column("end", lambda row: clock.show(row["end"])),
         _confidence(),
+        Column("start", lambda row: clock.show(row["start"]), labelled=True),
+        Column("end", lambda row: clock.show(row["end"]), labelled=True),
         Column("why", lambda row: str(row["why"]), long=True),
     ]
 
@@ -206,66 +212,29 @@ def _interval_columns(clock: Clock) -> list[Column]:
 def _conflict_columns(clock: Clock) -> list[Column]:
     return [
         Column("id", lambda row: str(row["id"])),
-        Column("start", lambda row: clock.show(row["start"])),
-        Column("end", lambda row: clock.show(row["end"])),
+        Column("start", lambda row: clock.show(row["start"]), labelled=True),
+        Column("end", lambda row: clock.show(row["end"]), labelled=True),
         Column("why", lambda row: str(row["why"]), long=True),
     ]
 
 
-def _clock_columns(clock: Clock) -> list[Column]:
+def _clock_columns(clock: Clock, rows: Sequence[dict[str, Any]]) -> list[Column]:
+    spans = [
+        Column(title, lambda row, name=name: clock.show(row.get(name)), labelled=True)  # type: ignore[misc]
+        for title, name in (("from", "since"), ("until", "until"))
+        if any(row.get(name) for row in rows)
+    ]
     return [
         Column("node", lambda row: str(row["node"])),
-        Column("add", lambda row: f"{row['seconds']:+.3f} s", right=True),
-        Column("within", lambda row: f"± {row['uncertainty']:.3f} s", right=True),
-        Column("from", lambda row: clock.show(row.get("since")), labelled=True),
-        Column("until", lambda row: clock.show(row.get("until")), labelled=True),
+        Column("clock", _ahead),
+        Column("within", lambda row: f"± {row['uncertainty']:.1f} s", right=True),
+        *spans,
         Column("why", lambda row: str(row["why"]), long=True),
     ]
 
 
-# -- one conclusion ----------------------------------------------------------------------------------------------------
-
-
-def _explain(case: Case, histories: Sequence[RoleHistory], wanted: str, clock: Clock, form: Format) -> None:
-    from forensics.roles.plain import flat  # noqa: PLC0415  (see cli.ingest)
-
-    found = [row for history in histories for row in flat(history) if row["id"] == wanted.strip().lower()]
-    if not found:
-        known = ", ".join(str(row["id"]) for history in histories for row in flat(history) if row["id"])
-        shown = known if len(known) < 300 else known[:300].rpartition(",")[0] + ", …"
-        raise typer.BadParameter(
-            f"there is no conclusion {wanted!r}; there are: {shown or 'none'}", param_hint="--explain"
-        )
-    for row in found:
-        conclusion = {name: value for name, value in row.items() if value is not None}
-        supporting = _events(case, row["evidence"] or [])
-        against = _events(case, row["contradicted_by"] or [])
-        if form is not Format.TABLE:
-            emit_object({"conclusion": conclusion, "supporting": supporting, "against": against})
-            continue
-        emit_heading(f"{row['id']}: {_headline(row, clock)}")
-        emit_line(str(row["why"]))
-        emit_heading("It rests on")
-        emit_rows(supporting, fields=(), columns=event_columns(clock), form=Format.TABLE)
-        emit_heading("Against it")
-        if against:
-            emit_rows(against, fields=(), columns=event_columns(clock), form=Format.TABLE)
-        else:
-            emit_line("nothing in the evidence")
-
-
-def _headline(row: dict[str, Any], clock: Clock) -> str:
-    if row["kind"] == "transition":
-        span = f"between {clock.show(row['earliest'])} and {clock.show(row['latest'])}"
-        return f"{row['from'] or '?'} → {row['to'] or '?'} at {clock.show(row['time'])}, {span}, {row['confidence']}"
-    span = f"from {clock.show(row['start'])} to {clock.show(row['end'])}"
-    if row["kind"] == "conflict":
-        return f"{' and '.join(row['nodes'])} {span}"
-    return f"{row['node']} {row['role']} {span}, {row['confidence']}"
-
-
-def _events(case: Case, references: Sequence[str]) -> list[Row]:
-    from forensics.case.search import events_of  # noqa: PLC0415  (see cli.ingest)
-
-    ids = [int(number) for kind, _, number in (r.partition(":") for r in references) if kind == "event"]
-    return [event_row(event) for event in events_of(case, ids)]
+def _ahead(row: Row) -> str:
+    seconds = row["seconds"]
+    if not isinstance(seconds, float) or not seconds:
+        return "level"
+    return f"{abs(seconds):,.1f} s {'ahead' if seconds < 0 else 'behind'}"
