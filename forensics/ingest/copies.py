@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _SETTING: Final = "copies_marked_for"
 # With other rules the marks of a case are made anew.
 _RULES: Final = 1
+_CACHE_KIB: Final = 32_768  # of temporary tables and sorting; what is more lies on the disk
 _KEEPER: Final = "keeper"
 _LOG_KINDS: Final = frozenset({Kind.EVT, Kind.EVTX})
 
@@ -98,6 +99,7 @@ def mark_copies(case: Case) -> bool:
     if case.setting(_SETTING) == state:
         return False
     _take_back_texts(connection)
+    connection.execute(f"PRAGMA temp.cache_size = -{_CACHE_KIB}")
     for name, columns in _TABLES.items():
         connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
         connection.execute(f"CREATE TEMPORARY TABLE {name}({columns})")

@@ -54,8 +54,8 @@ SELECT whole, lines.file = ?2, written, place, id FROM temp.lines JOIN temp.part
 WHERE lines.file IN (?1, ?2) AND log = ?3 AND node = ?4 AND whole < ?5 ORDER BY 1, 2, 3, 4, 5
 """
 _COMMON = """
-SELECT count(*) FROM (SELECT number, time, said FROM temp.lines WHERE file = ?1 AND time BETWEEN ?3 AND ?4
-    INTERSECT SELECT number, time, said FROM temp.lines WHERE file = ?2 AND time BETWEEN ?3 AND ?4)
+SELECT count(*) FROM (SELECT number, time, whole FROM temp.lines WHERE file = ?1 AND time BETWEEN ?3 AND ?4
+    INTERSECT SELECT number, time, whole FROM temp.lines WHERE file = ?2 AND time BETWEEN ?3 AND ?4)
 """
 
 

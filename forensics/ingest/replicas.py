@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from dataclasses import dataclass, field
 from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from forensics.ingest.alignment import TOLERANCE, Group, Offset, Trust, groups_of, offset_of, pairs_at
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 TABLES: Final = {
     # place: file and offset as one number; head, said, whole: content without its strings, with them, and with all that
-    # must be equal between two nodes' logs.
+    # must be equal between two nodes' logs; the first two only where the evidence has more than one form of logs.
     "lines": "id INTEGER PRIMARY KEY, part INTEGER, file INTEGER, form INTEGER, recovered INTEGER, place INTEGER,"
     " number INTEGER, time INTEGER, written INTEGER, head BLOB, said BLOB, whole BLOB",
-    "equals": "id INTEGER PRIMARY KEY, part INTEGER, unit INTEGER, strange INTEGER, time INTEGER, whole BLOB,"
-    " peers INTEGER, original INTEGER",
+    "equals": "id INTEGER PRIMARY KEY, part INTEGER, original INTEGER",
     # Originals that have their copy in the log that is being compared.
     "taken": "id INTEGER PRIMARY KEY",
 }
@@ -52,8 +53,8 @@ _LINES = f"""
 INSERT INTO temp.lines
 SELECT id, part, file, form, recovered, {PLACE},
     coalesce(event_record_id, record_number), generated_filetime,
-    ifnull(written_filetime, generated_filetime), ccrf_digest(parts.node, source, event_id),
-    ccrf_digest(parts.node, source, event_id, strings),
+    ifnull(written_filetime, generated_filetime), CASE WHEN ?1 THEN ccrf_digest(parts.node, source, event_id) END,
+    CASE WHEN ?1 THEN ccrf_digest(parts.node, source, event_id, strings) END,
     ccrf_digest(parts.log, parts.node, source, event_id, strings, category, level, data)
 FROM events NOT INDEXED CROSS JOIN temp.parts
     ON file = evidence_id AND parts.log = ifnull(events.log, '') AND parts.node = events.node
@@ -64,10 +65,12 @@ _BEST = "lines.recovered, lines.form, lines.place, lines.id"
 # The k-th of equal rows in one file is the k-th in another: no two rows of one file are ever one.
 _SAME_RECORD = f"""
 INSERT INTO temp.marks(id, original) SELECT id, original FROM (
-    SELECT id, first_value(id) OVER (PARTITION BY owner, name, said, number, time, nth ORDER BY {_BEST}) AS original
+    SELECT id, first_value(id) OVER (
+        PARTITION BY owner, name, ifnull(said, whole), number, time, nth ORDER BY {_BEST}) AS original
     FROM (
         SELECT lines.*, owner, CASE WHEN owner IN (SELECT owner FROM temp.parts WHERE log = '') THEN '' ELSE log END
-            AS name, row_number() OVER (PARTITION BY lines.file, said, number, time ORDER BY {_BEST}) AS nth
+            AS name, row_number() OVER (
+                PARTITION BY lines.file, ifnull(said, whole), number, time ORDER BY {_BEST}) AS nth
         FROM temp.lines JOIN temp.parts USING (part) WHERE again) AS lines)
 WHERE id <> original
 """  # noqa: S608 - a constant
@@ -85,22 +88,10 @@ WHERE form = 1 AND best_form = 0 AND (time = best_time
     OR time % 10 = 0 AND time / 10 = best_time / 10 OR time % 10000 = 0 AND time / 10000 = best_time / 10000
     OR time % {TICKS_PER_SECOND} = 0)
 """  # noqa: S608 - a constant
-_EQUALS = f"""
-INSERT INTO temp.equals SELECT id, part, unit, strange, time, whole, count(*) OVER (PARTITION BY whole, time, nth),
-    first_value(id) OVER (PARTITION BY whole, time, nth ORDER BY strange, {_BEST}) FROM (
-    SELECT lines.*, unit, owner <> node AS strange,
-        row_number() OVER (PARTITION BY unit, whole, time ORDER BY number, {_BEST}) AS nth
-    FROM temp.lines JOIN temp.parts USING (part) WHERE id NOT IN (SELECT id FROM temp.marks)) AS lines
-"""  # noqa: S608 - a constant
-# Of each node's entries in each other node's log: how many have an equal of equal time, and how many only one nearby.
-_AGREEMENT = f"""
-SELECT node, owner, sum(exact), sum(near), count(*), max(evt) FROM (
-    SELECT part, strange, original <> id AS exact, peers = 1 AND (
-        ifnull(time - lag(time) OVER beside <= {_NEAR} AND lag(unit) OVER beside <> unit, 0)
-        OR ifnull(lead(time) OVER beside - time <= {_NEAR} AND lead(unit) OVER beside <> unit, 0)) AS near
-    FROM temp.equals WINDOW beside AS (PARTITION BY whole, peers = 1 ORDER BY time))
-JOIN temp.parts USING (part) WHERE strange GROUP BY node, owner ORDER BY node, min(rank)
-"""  # noqa: S608 - a constant
+_BY_CONTENT = """
+SELECT whole, time, owner <> node, recovered, lines.form, place, id, unit, number, part FROM temp.lines
+JOIN temp.parts USING (part) WHERE id NOT IN (SELECT id FROM temp.marks) ORDER BY whole, time
+"""
 _TO_ALIGN = """
 SELECT whole, part IN (SELECT value FROM json_each(?2)), time, place, id FROM temp.lines
 WHERE part IN (SELECT value FROM json_each(?1) UNION ALL SELECT value FROM json_each(?2))
@@ -110,15 +101,7 @@ ORDER BY 1, 2, time, place, id
 
 
 def _digest(*values: str | int | bytes | None) -> bytes:
-    # Stored text holds no NUL, so what is joined by it can be told apart; data, which may, comes last.
-    digest = hashlib.blake2b(
-        "\0".join("" if value is None else str(value) for value in values if not isinstance(value, bytes)).encode(),
-        digest_size=16,
-    )
-    for value in values:
-        if isinstance(value, bytes):
-            digest.update(b"\0\0" + value)
-    return digest.digest()
+    return hashlib.blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def load_lines(connection: sqlite3.Connection) -> bool:
@@ -127,7 +110,9 @@ def load_lines(connection: sqlite3.Connection) -> bool:
         return False
     connection.create_function("ccrf_digest", -1, _digest, deterministic=True)
     connection.execute("CREATE UNIQUE INDEX temp.parts_of_file ON parts(file, log, node)")
-    connection.execute(_LINES)
+    # Readers of different forms spell some of it differently: then what all of them know is compared.
+    forms = "SELECT count(DISTINCT form || evt) > 1 OR min(log) = '' FROM temp.parts WHERE wanted"
+    connection.execute(_LINES, connection.execute(forms).fetchone())
     return True
 
 
@@ -216,6 +201,82 @@ def _overlap(one: list[_Span], other: list[_Span]) -> bool:
     return common >= _HOUR and 2 * common >= min(high - low for low, high in zip(lows, highs, strict=True))
 
 
+class _Row(NamedTuple):
+    """A record in the order of `_BY_CONTENT`; what comes first decides which of equal ones is the original."""
+
+    whole: bytes
+    time: int
+    strange: int
+    recovered: int
+    form: int
+    place: int
+    id: int
+    unit: int
+    number: int
+    part: int
+
+
+@dataclass(slots=True)
+class _Equals:
+    """Finds equal records of equal time in different logs, in one pass, and counts by part.
+
+    Attributes:
+        exact: copies of equal time.
+        near: records without an equal that have one within seconds, in another log, that has none either.
+        rows: all records.
+    """
+
+    exact: Counter[int] = field(default_factory=Counter)
+    near: Counter[int] = field(default_factory=Counter)
+    rows: Counter[int] = field(default_factory=Counter)
+
+    def pairs(self, rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, int, int]]:
+        """(id, part, id of the original): the k-th of equal records in one log is the k-th in another."""
+        alone: _Row | None = None
+        counted = False
+        for _, same in groupby(map(_Row._make, rows), itemgetter(0, 1)):
+            records = list(same)
+            for record in records:
+                self.rows[record.part] += 1
+            if len(records) > 1:
+                records.sort()
+                groups = _kth(records) if len(records) > 2 or records[0].unit == records[1].unit else [records]
+            else:
+                groups = [records]
+            for group in groups:
+                first = group[0]
+                for record in group[1:]:
+                    self.exact[record.part] += 1
+                    yield record.id, record.part, first.id
+                if len(group) > 1:
+                    continue
+                beside = (
+                    alone is not None
+                    and alone.whole == first.whole
+                    and alone.unit != first.unit
+                    and first.time - alone.time <= _NEAR
+                )
+                if beside and alone is not None:
+                    self.near[first.part] += 1
+                    self.near[alone.part] += not counted
+                alone, counted = first, beside
+
+
+def _kth(records: list[_Row]) -> list[list[_Row]]:
+    """The first of every log, the second of every log, and so on; the best of each first."""
+    units: dict[int, list[_Row]] = {}
+    for record in records:
+        units.setdefault(record.unit, []).append(record)
+    groups: list[list[_Row]] = [[] for _ in range(max(map(len, units.values())))]
+    for members in units.values():
+        for group, record in zip(groups, sorted(members, key=_BY_NUMBER), strict=False):
+            group.append(record)
+    return [sorted(group) for group in groups]
+
+
+_BY_NUMBER = attrgetter("number", "recovered", "form", "place", "id")
+
+
 class _Share(NamedTuple):
     """The entries of a node in the logs of another: how many have an equal of equal time, and how many one near."""
 
@@ -224,28 +285,39 @@ class _Share(NamedTuple):
     exact: int
     near: int
     rows: int
-    evt: int
 
 
 def mark_replicated(connection: sqlite3.Connection) -> None:
     """Mark the entries that are in the logs of several nodes."""
     if not connection.execute("SELECT 1 FROM temp.parts WHERE wanted").fetchone():
         return
-    connection.execute(_EQUALS)
-    connection.execute("CREATE INDEX temp.lines_of_part ON lines(part)")
+    equals = _Equals()
+    reader = connection.cursor()
+    connection.executemany(
+        "INSERT INTO temp.equals(id, part, original) VALUES (?, ?, ?)", equals.pairs(reader.execute(_BY_CONTENT))
+    )
     logs = _Logs(connection)
-    shares = [_Share._make(row) for row in connection.execute(_AGREEMENT).fetchall()]
     # The largest first, where a case was made to have very many.
-    shares = sorted((share for share in shares if share.evt), key=lambda share: (-share.rows, share.node, share.owner))
+    shares = sorted(_shares(connection, equals), key=lambda share: (-share.rows, share.node, share.owner))
     unequal = [share for share in shares[:_PAIRS_ALIGNED] if not logs.equal_times(share)]
     for share in unequal:
         connection.execute(
             "DELETE FROM temp.equals WHERE part IN (SELECT part FROM temp.parts WHERE node = ? AND owner = ?)",
             (share.node, share.owner),
         )
-    connection.execute("INSERT INTO temp.marks(id, original) SELECT id, original FROM temp.equals WHERE id <> original")
+    connection.execute("INSERT INTO temp.marks(id, original) SELECT id, original FROM temp.equals")
     for share in sorted(unequal, key=lambda share: (not logs.has_own(share.node), share)):
         logs.mark(share.node, share.owner)
+
+
+def _shares(connection: sqlite3.Connection, equals: _Equals) -> Iterator[_Share]:
+    """What logs of Server 2003 hold of other nodes' entries: later systems copy none."""
+    sql = "SELECT node, owner, part, evt FROM temp.parts WHERE wanted AND owner <> node ORDER BY 1, 2"
+    for (node, owner), of_pair in groupby(connection.execute(sql), itemgetter(0, 1)):
+        parts = [(part, evt) for _, _, part, evt in of_pair]
+        if any(evt for _, evt in parts):
+            counts = [sum(counter[part] for part, _ in parts) for counter in (equals.exact, equals.near, equals.rows)]
+            yield _Share(node, owner, *counts)
 
 
 class _Logs:
@@ -253,6 +325,7 @@ class _Logs:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._indexed = False
         self._offsets: dict[tuple[str, str], Offset] = {}
         self._parts: dict[str, dict[str, list[int]]] = {}
         sql = "SELECT node, owner, part FROM temp.parts WHERE wanted ORDER BY owner <> node, rank, part"
@@ -304,6 +377,9 @@ class _Logs:
         return offset.among_others() if offset and offset.window < TOLERANCE else None
 
     def _groups(self, node: str, owner: str, receiver: str) -> Callable[[], Iterator[Group]]:
+        if not self._indexed:
+            self._indexed = True
+            self._connection.execute("CREATE INDEX temp.lines_of_part ON lines(part)")
         parts = self._parts[node]
         lists = (json.dumps(parts[owner]), json.dumps(parts[receiver]))
         return lambda: groups_of(self._connection.execute(_TO_ALIGN, lists))
