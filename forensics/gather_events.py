@@ -17,7 +17,7 @@ from parsers.kinds import Kind
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from forensics.case.store import Case
     from forensics.catalogue import Catalogue, Found
@@ -38,7 +38,7 @@ _LONG: Final = 500  # characters of strings that are not remembered
 _SCAN_SHARE: Final = 0.1
 _MILLISECOND: Final = TICKS_PER_SECOND // 1000
 
-_COLUMNS: Final = """id, evidence_id, log, node, record_number, ifnull(generated_filetime, written_filetime),
+COLUMNS: Final = """id, evidence_id, log, node, record_number, ifnull(generated_filetime, written_filetime),
     source, event_id, strings, message"""
 
 
@@ -54,16 +54,10 @@ def observe(case: Case, catalogue: Catalogue, owners: Mapping[int, Owner]) -> li
         FailedError: the case cannot be read.
     """
     reader = _Reader(catalogue, owners, _kinds(case))
-    for row in _wanted(case, catalogue):
+    for row in wanted(case, catalogue):
         reader.take(row)
-    kept = reader.thinned()
-    for start in range(0, len(kept), _FETCH):
-        some = json.dumps(kept[start : start + _FETCH])
-        for row in case.rows(
-            f"SELECT {_COLUMNS} FROM events WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own names
-            (some,),
-        ):
-            reader.keep(row)
+    for row in rows_of(case, reader.thinned()):
+        reader.keep(row)
     found = reader.exact
     found.sort(key=_order)
     return found
@@ -75,12 +69,28 @@ def _order(one: Observation) -> tuple[Any, ...]:
     return one.node, one.log, number, one.raw, one.source, one.event_id, strings
 
 
+def rows_of(case: Case, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """The rows (`COLUMNS`) of events by their ids, in no particular order."""
+    for start in range(0, len(ids), _FETCH):
+        yield from case.rows(
+            f"SELECT {COLUMNS} FROM events WHERE id IN (SELECT value FROM json_each(?))",  # noqa: S608 - our own names
+            (json.dumps(list(ids[start : start + _FETCH])),),
+        )
+
+
+def matched(catalogue: Catalogue, row: tuple[Any, ...], log: str) -> Found | None:
+    """What the catalogue finds for a row (`COLUMNS`) of the log of that name."""
+    source, event_id, strings, message = row[6:]
+    text = None if message is None else text_from_sql(message)
+    return catalogue.match(text_from_sql(source), event_id or 0, strings_from_json(strings), text, log)
+
+
 def _kinds(case: Case) -> dict[int, str]:
     return {row[0]: row[1] for row in case.rows("SELECT id, kind FROM evidence")}
 
 
-def _wanted(case: Case, catalogue: Catalogue) -> Iterator[tuple[Any, ...]]:
-    """The originals among the events of sources and ids that the catalogue may know, in no particular order."""
+def wanted(case: Case, catalogue: Catalogue) -> Iterator[tuple[Any, ...]]:
+    """The rows (`COLUMNS`) of originals of which source and id may be the catalogue's, in no particular order."""
     total = 0
     counts: dict[tuple[str, int | None], int] = {}
     for source, event_id, count in case.rows("SELECT source, event_id, count(*) FROM events GROUP BY source, event_id"):
@@ -91,7 +101,7 @@ def _wanted(case: Case, catalogue: Catalogue) -> Iterator[tuple[Any, ...]]:
     # A unary + keeps SQLite from using an index: https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_
     column = "+source" if sum(counts.values()) > total * _SCAN_SHARE else "source"
     rows = case.rows(
-        f"SELECT {_COLUMNS} FROM events WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - as above
+        f"SELECT {COLUMNS} FROM events WHERE {column} IN (SELECT value FROM json_each(?))"  # noqa: S608 - as above
         " AND duplicate_of IS NULL",
         (sources,),
     )
@@ -149,18 +159,16 @@ class _Reader:
 
     def _answer(self, row: tuple[Any, ...]) -> tuple[Found | None, _Sequence | None, int, int]:
         """What the catalogue finds, and, for what repeats a state, its sequence, kind and checksum."""
-        _, evidence_id, log, node, _, _, source, event_id, strings, message = row
+        _, evidence_id, log, node, _, _, source, event_id, strings, _ = row
         place = self._log(evidence_id, log)
-        source = text_from_sql(source)
-        text = None if message is None else text_from_sql(message)
-        found = self._catalogue.match(source, event_id or 0, strings_from_json(strings), text, place[1])
+        found = matched(self._catalogue, row, place[1])
         if found is None or not _repeats(found):
             return found, None, 0, 0
         key = (place[0] if node is None else text_from_sql(node), place, found.row.claim)
         sequence = self._sequences.get(key)
         if sequence is None:
             sequence = self._sequences[key] = _Sequence()
-        code = self._codes.setdefault((source, event_id or 0), len(self._codes))
+        code = self._codes.setdefault((text_from_sql(source), event_id or 0), len(self._codes))
         return found, sequence, code, zlib.crc32((strings or "").encode("utf-8", "surrogatepass"))
 
     def keep(self, row: tuple[Any, ...]) -> None:
