@@ -131,7 +131,8 @@ def conclusions(history: RoleHistory) -> Iterator[TimelineRow]:
     for conflict in history.conflicts:
         yield TimelineRow(
             conflict.start, conflict.start, conflict.end, _KNOWN, None, ", ".join(conflict.nodes),
-            TimelineKind.CONFLICT, "conflict", history.group, conflict.why, None, None, (conflict.id, *conflict.evidence),
+            TimelineKind.CONFLICT, "conflict", history.group, conflict.why, None, None,
+            (conflict.id, *conflict.evidence),
         )  # fmt: skip
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections import defaultdict
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +18,17 @@ from forensics.catalogue import Catalogue, catalogue_of
 from forensics.claims import GROUP_CLAIMS, Claim
 from forensics.gather import gather
 from forensics.gather_logs import SEQUEL_TICKS
+from forensics.ingest.account import IngestOptions
 from forensics.ingest.nodes import most_frequent
 from forensics.ingest.rows import node_name
+from forensics.ingest.run import ingest
 from forensics.observations import Evidence, Fall
 from forensics.profile import load_profile
 from parsers.times import TICKS_PER_SECOND
 from samples.incident import Incident, Setting, build, random_incident
+from samples.incident.evidence import write_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from samples.incident import LogRecords
 
 EMPTY = dict.fromkeys(EVENT_COLUMNS)
@@ -212,3 +217,40 @@ def test_a_lost_node_shows_where_the_other_has_copies_of_its_entries(tmp_path: P
     assert set(evidence.nodes) == (owners if system == "2008" else {"EXNODE1", "EXNODE2"})
     assert evidence.aliases == ()
     assert evidence.sequels == []
+
+
+@pytest.mark.parametrize("seed", [1, 13, 15])
+def test_an_ingested_incident_says_the_same_as_its_records(tmp_path: Path, seed: int) -> None:
+    """Read from files, logs full of copies have their true owners, names are told, and sequels are true."""
+    incident = random_incident(seed)
+    write_folder(incident.items, tmp_path / "e")
+    with Case.create(tmp_path / "case.db") as case:
+        ingest(case, [tmp_path / "e"], IngestOptions(jobs=1))
+        evidence = gather(case, catalogue_of(case))
+    expected = gathered(tmp_path / "expected.db", incident)
+    assert evidence.runs == expected.runs
+    assert evidence.falls == expected.falls
+    assert (evidence.nodes, evidence.aliases) == (expected.nodes, expected.aliases)
+    assert without_ids(evidence).observations == without_ids(expected).observations
+    true = {
+        (log.owner, log.log, record.record_number): hidden.true
+        for log in incident.entries
+        for record, hidden in zip(log.records, log.hidden, strict=True)
+    }
+    assert evidence.sequels
+    for one in evidence.sequels:
+        assert true[*one.origin_log, one.origin_number] < true[*one.receiver_log, one.receiver_number]
+
+
+def test_the_benchmark_runs(tmp_path: Path) -> None:
+    """The benchmark makes a case of the size asked for, and tells times, counts and memory of the way to the roles."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("memory is sampled from /proc, which is Linux's")
+    script = Path(__file__).resolve().parent.parent / "benchmarks" / "roles.py"
+    command = [sys.executable, script, "--sizes", "30000", "--folder", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = dict(re.findall(r"(\w+) ([\d,.]+)", done.stdout))
+    assert 29_000 < int(found["events"].rstrip(",").replace(",", "")) < 31_000
+    assert {"gather", "clocks", "roles", "sequels", "transitions", "peak"} <= set(found)
+    assert found["runs"].rstrip(",") == "4"
