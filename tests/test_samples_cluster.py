@@ -72,6 +72,22 @@ def test_each_group_online_is_logged_there_and_then(clusters):
         assert logged == told
 
 
+def test_each_group_offline_is_logged_unless_its_machine_is_gone(clusters):
+    """A time in which a group is online ends with a 1204 at that moment, with the node, or with the simulation."""
+    for cluster in clusters:
+        truth = cluster.truth
+        logged = {
+            (record.strings[0], record.computer.partition(".")[0], hidden.true // 10 * 10)
+            for log in cluster.entries
+            for record, hidden in zip(log.records, log.hidden, strict=True)
+            if record.event_id == 1204
+        }
+        stops = {(outage["node"], outage["stopped"]) for outage in truth["outages"]}
+        ends = {(span["group"], span["node"], span["end"]) for span in truth["online"] if span["end"] != truth["end"]}
+        clean = {(group, node, ticks(end)) for group, node, end in ends if (node, end) not in stops}
+        assert clean == logged
+
+
 def test_entries_are_copied_to_every_other_node():
     """On Server 2003 each of three nodes has the others' entries; on 2008 none has."""
     for system, names in (("2003", {"NODE1", "NODE2", "NODE3"}), ("2008", None)):

@@ -200,6 +200,10 @@ def test_a_stray_event_contradicts_what_its_node_was(whole):
             if span["node"] == node and ticks(span["start"]) <= hidden.true < ticks(span["end"])
         }
         assert role == ("active" if record.event_id in {9410, 9413} else "passive")
+        (log,) = [log for log in incident.entries if log.path == path]
+        place = log.hidden.index(hidden)
+        assert all(other.true <= hidden.true for other in log.hidden[:place])
+        assert all(other.true > hidden.true for other in log.hidden[place + 1 : place + 2])
         assert record.generated // 10**7 == incident.shown(node, hidden.true) // 10**7
     assert len(rows(incident)) == len(rows(whole)) + len(found)
 

@@ -81,6 +81,9 @@ def check(seed):
     assert moves == [(a[2], b[2], b[0]) for a, b in joints if a[2] != b[2]]
     assert {span["role"] for span in truth["intervals"]} <= ROLES
     assert all(move["asked"] <= move["offline"] < move["online"] for move in truth["transitions"])
+    for change in truth["edits"] + truth["replications"]:
+        node = change.get("from") or change["node"]
+        assert any(start <= change["time"] < end and active_node == node for start, end, active_node in active)
     for log in incident.entries:
         numbers = [record.record_number for record in log.records]
         assert numbers == sorted(set(numbers))

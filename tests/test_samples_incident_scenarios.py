@@ -8,7 +8,9 @@ from itertools import pairwise
 import pytest
 
 from samples.incident import SCENARIOS, SYSTEMS, Setting, build
-from samples.incident.clock import ticks
+from samples.incident.clock import TICKS, ticks
+from samples.incident.simulation import Simulation
+from samples.incident.truth import role_spans
 
 CMS = "CMS1"
 # Moves of the mailbox server's group: exactly so many, or from so many to so many.
@@ -53,7 +55,7 @@ def test_every_scenario_is_judged_here():
 @pytest.fixture(scope="module", params=sorted(SCENARIOS), ids="in-{}".format)
 def incidents(request):
     """Incidents of one scenario, with the seeds in turn on both systems."""
-    seeds = SEEDS if request.param != "long" else range(2)
+    seeds = {"long": range(2), "crash-in-move": range(14)}.get(request.param, SEEDS)
     return [build(Setting(request.param, SYSTEMS[seed % 2], seed)) for seed in seeds]
 
 
@@ -115,6 +117,18 @@ def test_group_events_are_logged_when_and_where_they_happen(incidents):
         assert max(true for _, _, true in first) < ticks(truth["start"]) + 120 * 10_000_000
         left = {(node, group, true // 10 * 10) for node, group, true in logged[1204]}
         assert {(node, group, ticks(time)) for node, group, time in offline} == left
+
+
+def test_a_node_that_reports_copying_is_not_active(incidents):
+    """Copying of logs starts on the node that the group left, unless it is active again by then."""
+    for incident in incidents:
+        active = [span for span in incident.truth["intervals"] if span["role"] == "active"]
+        for log in incident.entries:
+            for record, hidden in zip(log.records, log.hidden, strict=True):
+                if record.event_id == 2114:
+                    node = record.computer.partition(".")[0]
+                    spans = [(ticks(span["start"]), ticks(span["end"])) for span in active if span["node"] == node]
+                    assert not any(start <= hidden.true < end for start, end in spans)
 
 
 def test_a_double_failover_is_back_within_minutes():
@@ -197,6 +211,29 @@ def test_restarting_both_takes_the_group_down():
         assert [outage["kind"] for outage in truth["outages"]] == ["restart"] * 2
         one, two = (when(outage["stopped"]) for outage in truth["outages"])
         assert two - one < timedelta(minutes=2)
+
+
+def test_nothing_moves_to_a_node_that_is_asked_to_restart():
+    """What goes offline in the forty seconds before a clean stop does not come online on that node before it."""
+    for truth in played("restart-both", range(30)):
+        stops = {outage["node"]: when(outage["stopped"]) for outage in truth["outages"]}
+        for move in truth["transitions"]:
+            stop = stops[move["to"]]
+            is_late = stop - timedelta(seconds=40) < when(move["offline"]) < stop
+            assert not (is_late and when(move["online"]) < stop)
+
+
+def test_a_node_that_stops_while_it_boots_was_down_all_the_time():
+    """It has not joined: one interval, down, until it joins after its next boot."""
+    simulation = Simulation(Setting("no-move", "2008", 1))
+    first, second = simulation.nodes.values()
+    simulation.boot(first)
+    simulation.after(300, simulation.boot, second)
+    simulation.after(330, simulation.crash, second)
+    simulation.run(simulation.setting.start + 3600 * TICKS)
+    spans = [span for span in role_spans(simulation) if span.node == "EXNODE2"]
+    assert [span.role for span in spans] == ["down", "passive"]
+    assert spans[0].end > simulation.setting.start + 530 * TICKS
 
 
 def test_a_month_fills_the_logs():

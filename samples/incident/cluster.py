@@ -84,11 +84,11 @@ class Cluster(Engine[S]):
         self.log(node, "log_started")
         for service in self.boot_services:
             self.between(5, 40, self.log, node, "service_state", service, "running")
-        self.after(50, self._join, node, node.booted)
+        self.after(50, self._join, node)
 
-    def _join(self, node: Node, booted: int) -> None:
-        if not node.up or node.booted != booted:
-            return
+    def _join(self, node: Node) -> None:
+        if not node.up:
+            return  # it crashed in the meantime, and takes longer than this to boot again
         members = [other for other in self.others(node) if other.joined]
         node.joined = True
         self.log(node, "cluster_joined" if members else "cluster_formed")
@@ -111,17 +111,17 @@ class Cluster(Engine[S]):
         for group in self.groups.values():
             if group.owner == node.name:
                 self.move(group.name)
-        self.after(40, self._shut_down, node, node.booted)
+        self.after(40, self._shut_down, node)
 
-    def _shut_down(self, node: Node, booted: int) -> None:
-        if not node.up or node.booted != booted:
-            return  # it crashed in the meantime
+    def _shut_down(self, node: Node) -> None:
+        if not node.up:
+            return  # it crashed in the meantime, as above
         user = f"{self.setting.domain.partition('.')[0].upper()}\\Administrator"
         reason = "Operating System: Reconfiguration (Planned)"
         self.log(node, "restart_asked", "winlogon.exe", node.name, reason, "0x80020004", "restart", "", user)
 
         def stop() -> None:
-            if not node.up or node.booted != booted:
+            if not node.up:
                 return
             self.log(node, "log_stopped")
             node.opened = {name: len(entries) for name, entries in node.logs.items()}
