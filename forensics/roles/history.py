@@ -8,7 +8,7 @@ from forensics.roles.confidence import weaker
 from forensics.roles.conflicts import claimed_by, clashes, contested_spans
 from forensics.roles.coverage import LogCover, Telling
 from forensics.roles.groups import group_names, mailbox_group
-from forensics.roles.intervals import intervals_of
+from forensics.roles.intervals import intervals_of, no_surer
 from forensics.roles.knowledge import tenures
 from forensics.roles.model import ClockOffset, Confidence, RoleConflict, RoleHistory, RoleInterval, RoleTransition
 from forensics.roles.owner import find_owners
@@ -108,7 +108,8 @@ def reconstruct(
         stops_told=telling.stops_told,
         cap=weaker(cap, Confidence.CERTAIN),
     )
-    pieces = [piece for node in nodes for piece in intervals_of(node, *spans[node], scene)]
+    moves = moves_of(scene, telling.told)
+    pieces = [no_surer(piece, moves) for node in nodes for piece in intervals_of(node, *spans[node], scene)]
     shown = clocks.shown
     return RoleHistory(
         group=group,
@@ -122,7 +123,7 @@ def reconstruct(
             RoleTransition(
                 f"transition:{n}", m.from_node, m.to_node, shown(m.earliest), shown(m.time), shown(m.latest), *m[5:]
             )
-            for n, m in enumerate(moves_of(scene, telling.told), start=1)
+            for n, m in enumerate(moves, start=1)
         ),
         conflicts=tuple(
             RoleConflict(f"conflict:{n}", shown(c.start), shown(c.end), *c[2:]) for n, c in enumerate(found, start=1)

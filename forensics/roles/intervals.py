@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from forensics.roles.knowledge import Tenure
     from forensics.roles.scene import Scene
     from forensics.roles.signs import Sign
+    from forensics.roles.transitions import Move
 
 
 class Piece(NamedTuple):
@@ -55,6 +56,19 @@ def intervals_of(node: str, first: int, last: int, scene: Scene) -> list[Piece]:
     if not runs:
         runs = [(Role.UNKNOWN, first, last)]
     return [_piece(node, role, (start, end), scene) for role, start, end in runs]
+
+
+def no_surer(piece: Piece, moves: Sequence[Move]) -> Piece:
+    """An interval that begins or ends with a move is not surer than the move."""
+    if piece.role not in {Role.ACTIVE, Role.PASSIVE}:
+        return piece
+    word = piece.confidence
+    for move in moves:
+        if piece.node in {move.from_node, move.to_node} and any(
+            move.earliest <= edge <= move.latest for edge in (piece.start, piece.end)
+        ):
+            word = weaker(word, move.confidence)
+    return piece._replace(confidence=word)
 
 
 def _role(moment: int, known: tuple[list[Span], list[Span], list[Span], list[Span]]) -> Role:
