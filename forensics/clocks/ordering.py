@@ -42,55 +42,64 @@ class Rivals(NamedTuple):
     other: Holding
 
 
+class _Poll:
+    """Votes for and against ranges of offsets."""
+
+    def __init__(self) -> None:
+        self.fits: dict[int, int] = defaultdict(int)
+        self.overlaps: dict[int, int] = defaultdict(int)
+
+    def count(self, mine: tuple[int, int], theirs: tuple[int, int], one: Holding, other: Holding) -> None:
+        """Add the votes of two holdings, each given by its begin and end."""
+        low, high = mine[0] - theirs[1] + _TOLERANCE, mine[1] - theirs[0] - _TOLERANCE
+        if low > _FAR + _GAP or high < -_FAR - _GAP:
+            return
+        if low < high:
+            self.overlaps[low] += 1
+            self.overlaps[high] -= 1
+        if one.lost and other.gained:
+            self.fits[high] += 1
+            self.fits[high + _TOLERANCE + _GAP] -= 1
+        if other.lost and one.gained:
+            self.fits[low - _TOLERANCE - _GAP] += 1
+            self.fits[low] -= 1
+
+    def result(self) -> tuple[int, int]:
+        """The offset that most speaks for, and how much; (0, 0) where nothing does."""
+        points = sorted(self.fits.keys() | self.overlaps.keys())
+        fits = overlaps = near_fits = 0
+        near, far = (0, 0, 0, 0), (0, 0, 0, 0)
+        for index, point in enumerate(points):
+            fits += self.fits.get(point, 0)
+            overlaps += self.overlaps.get(point, 0)
+            follower = points[index + 1] if index + 1 < len(points) else point
+            if not fits or point > _FAR or follower < -_FAR:
+                continue
+            middle = (point + follower) // 2
+            entry = (fits - 2 * overlaps, -abs(middle), middle, fits)
+            far = max(far, entry)
+            if abs(middle) <= APART:
+                near = max(near, entry)
+                near_fits = max(near_fits, fits)
+        # Moves at regular times fit after any shift by their period, and a step in between spoils what is true.
+        best = far if far[0] > near[0] + 1 and far[3] >= 2 * near_fits else near
+        return best[2], best[0]
+
+
 def vote(mine: Sequence[Holding], theirs: Sequence[Holding], coarse: Coarse) -> tuple[int, int]:
     """(ticks to add to the times of the second node, how much speaks for it), from all things that both held.
 
     Each holding given up on one node just before the other got it speaks for an offset, each overlap of two holdings
-    speaks against it twice. Near offsets go before far ones that are hardly better; (0, 0) where nothing speaks.
+    speaks against it twice. Far offsets need to be much better than near ones.
     """
-    changes: dict[int, int] = defaultdict(int)
+    poll = _Poll()
     for key in sorted({holding.key for holding in mine} & {holding.key for holding in theirs}):
-        ours = [h for h in mine if h.key == key][:_VOTERS_MAX]
+        ours = [(coarse(h.begin), coarse(h.end), h) for h in mine if h.key == key][:_VOTERS_MAX]
         for other in [h for h in theirs if h.key == key][:_VOTERS_MAX]:
-            begin, end = coarse(other.begin), coarse(other.end)
-            for one in ours:
-                _count(changes, (coarse(one.begin), coarse(one.end)), (begin, end), one, other)
-    return _best(changes)
-
-
-def _count(
-    changes: dict[int, int], mine: tuple[int, int], theirs: tuple[int, int], one: Holding, other: Holding
-) -> None:
-    low, high = mine[0] - theirs[1] + _TOLERANCE, mine[1] - theirs[0] - _TOLERANCE
-    if low > _FAR or high < -_FAR:
-        if min(abs(low), abs(high)) > _FAR + _GAP:
-            return
-    elif low < high:
-        changes[low] -= 2
-        changes[high] += 2
-    if one.lost and other.gained:
-        changes[mine[1] - theirs[0] - _TOLERANCE] += 1
-        changes[mine[1] - theirs[0] + _GAP] -= 1
-    if other.lost and one.gained:
-        changes[mine[0] - theirs[1] - _GAP] += 1
-        changes[mine[0] - theirs[1] + _TOLERANCE] -= 1
-
-
-def _best(changes: dict[int, int]) -> tuple[int, int]:
-    points = sorted(changes)
-    score, near, far = 0, (0, 0, 0), (0, 0, 0)
-    for index, point in enumerate(points):
-        score += changes[point]
-        follower = points[index + 1] if index + 1 < len(points) else point
-        if score <= 0 or point > _FAR or follower < -_FAR:
-            continue
-        middle = (point + follower) // 2
-        entry = (score, -abs(middle), middle)
-        far = max(far, entry)
-        if abs(middle) <= APART:
-            near = max(near, entry)
-    best = near if near[0] + 1 >= far[0] else far
-    return best[2], best[0]
+            line = (coarse(other.begin), coarse(other.end))
+            for begin, end, one in ours:
+                poll.count((begin, end), line, one, other)
+    return poll.result()
 
 
 def rivals(holdings: Iterable[Holding], coarse: Coarse) -> list[Rivals]:
