@@ -85,7 +85,8 @@ def _until(stopped: list[Sign], back: Sign | None, life: Sequence[int], *starts:
     signs = (*stopped, *starts) if back is None or back in starts else (*stopped, *starts, back)
     if all(sign.claim is Claim.NODE_REMOVED for sign in stopped):
         at = bisect_left(life, start + _ONE_BOOT)
-        if at < len(life) and life[at] < until:
+        # What it logs behind a boot says only that it started.
+        if at < len(life) and life[at] < min((sign.time for sign in starts), default=until):
             return Absence(start, life[at], tuple(stopped))
     return Absence(start, until, signs)
 
