@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from forensics.gather_events import observe
@@ -45,9 +46,12 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
     owners = {row.id: Owner(owner_of[row.id], row.log or row.path) for row in files}
     observations = observe(case, catalogue, owners)
     logs = read_logs(case, owners, files)
-    sure = {owner_of[row.id] for row in files if row.node and row.node_basis in _SURE}
+    homes: dict[str, list[str]] = defaultdict(list)
+    for row in files:
+        if row.node and row.node_basis in _SURE:
+            homes[owner_of[row.id]].append(row.path)
     made_up = {row.node for row in files if row.node_basis == NodeBasis.UNKNOWN and row.node}
-    nodes, aliases = names(observations, logs.appearances, sure, made_up)
+    nodes, aliases = names(observations, logs.appearances, homes, made_up)
     cut = _cut_logs(case, files, owners)
     return Evidence(observations, logs.runs, logs.falls, logs.sequels, nodes, aliases, cut)
 

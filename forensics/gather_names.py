@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from forensics.claims import GROUP_CLAIMS, ROLE_CLAIMS, Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from forensics.gather_logs import Appearance
     from forensics.observations import Observation
@@ -39,7 +39,7 @@ Appearances = dict[str, "Appearance"]
 def names(
     observations: Sequence[Observation],
     logs: Iterable[Appearances],
-    owners: Collection[str],
+    owners: Mapping[str, Sequence[str]],
     unnamed: Collection[str],
 ) -> tuple[dict[str, tuple[int, int]], tuple[str, ...]]:
     """The nodes with the raw FILETIMEs of their first and last event, and the aliases; both sorted.
@@ -47,7 +47,7 @@ def names(
     Args:
         observations: of all computers.
         logs: for each log of each file the records of every computer, copies left out.
-        owners: names that logs belong to because the analyst or most of their events say so.
+        owners: names that logs belong to because the analyst or their events say so, with the paths of these files.
         unnamed: names that were made for evidence of which nothing is known: neither, unless they claim a role.
     """
     logs = list(logs)
@@ -63,7 +63,7 @@ def names(
         _widen(spans, one.node, one.raw, one.raw)
         if one.claim in GROUP_CLAIMS and one.object:
             groups.add(one.object.upper())
-    sure = set(owners) - _setup_names(logs, spans)
+    sure = set(owners) - _setup_names(logs, spans) - _before_others(owners, spans)
     nodes = {name for name in spans if _is_node(name, claims[name], owners, sure, groups)}
     doubtful = {name for name in spans if name not in groups and not claims[name].isdisjoint(ROLE_CLAIMS)} - nodes
     if len(nodes) < _NODES:
@@ -114,6 +114,20 @@ def _widen(spans: dict[str, list[int]], name: str, low: int, high: int) -> None:
         return
     known[0] = min(known[0], low)
     known[1] = max(known[1], high)
+
+
+def _before_others(owners: Mapping[str, Sequence[str]], spans: Mapping[str, Sequence[int]]) -> set[str]:
+    """Names of which every log lies in a folder called after another owner, and ends before that one's first event.
+
+    A log that was saved and cleared right after the setup has no other name in it.
+    """
+    found = set()
+    for name, paths in owners.items():
+        homes = [set(path.upper().split("/")[:-1]) & set(owners) - {name} for path in paths]
+        after = set.intersection(*homes) if homes else set()
+        if name in spans and any(other in spans and spans[name][1] <= spans[other][0] for other in after):
+            found.add(name)
+    return found
 
 
 def _setup_names(logs: Iterable[Appearances], spans: dict[str, list[int]]) -> set[str]:

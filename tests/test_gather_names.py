@@ -102,6 +102,34 @@ def test_a_name_before_setup_is_an_alias_though_a_log_is_its_own(case: Case) -> 
     assert (set(evidence.nodes), evidence.aliases) == ({"A"}, ("MACHINENAME",))
 
 
+def test_a_log_that_was_cleared_before_the_rename_is_no_nodes(case: Case) -> None:
+    """A whole log under a name that was gone before the first event of the node in whose folder it lies: a setup's."""
+    put(case, "A/Cleared/x.evtx", [("MACHINENAME", BOOT), ("MACHINENAME", NOISE)], "MACHINENAME", kind="evtx")
+    put(case, "A/x.evtx", [("A", BOOT), ("A", NOISE)], "A", start=100, kind="evtx")
+    put(case, "B/x.evtx", [("B", BOOT)], "B", start=50, kind="evtx")
+    evidence = gathered(case)
+    assert (set(evidence.nodes), evidence.aliases) == ({"A", "B"}, ("MACHINENAME",))
+
+
+def test_a_log_that_goes_on_under_another_name_is_its_last_names(case: Case) -> None:
+    """Most entries under the name of the setup do not make the log its own, for what follows is the node's."""
+    entries = [("MACHINENAME", NOISE)] * 5 + [("A", BOOT), ("A", NOISE)]
+    one = put(case, "x.evtx", entries, "MACHINENAME", kind="evtx", facts={"computers": "MACHINENAME,A"})
+    mixed = put(case, "y.evtx", [*entries, ("MACHINENAME", NOISE)], "MACHINENAME", kind="evtx",
+                facts={"computers": "MACHINENAME,A"})  # fmt: skip
+    assert owners(case) == {one: "A", mixed: "MACHINENAME"}
+
+
+def test_a_log_of_nothing_but_copies_is_its_folders(case: Case) -> None:
+    """A node's log in which every entry is a copy of another node's is still its own."""
+    first = put(case, "A/SecEvent.Evt", [("A", NOISE)] * 3, "A", facts={"computers": "A"})
+    system = put(case, "B/SysEvent.Evt", [("B", BOOT)], "B", facts={"computers": "B"})
+    second = put(case, "B/SecEvent.Evt", [("A", NOISE)] * 3, "A", facts={"computers": "A"}, log="Security")
+    assert owners(case) == {first: "A", system: "B", second: "A"}
+    case.connection.execute("UPDATE events SET duplicate_of = id - 4 WHERE evidence_id = 3")
+    assert owners(case) == {first: "A", system: "B", second: "B"}
+
+
 def test_a_node_that_left_early_is_not_taken_for_a_setup_name(case: Case) -> None:
     """A name with claims of its own, or with events after the other's first, stays a node."""
     put(case, "B/x.evt", [("A", NOISE), ("A", NOISE), ("B", BOOT), ("B", NOISE), ("B", NOISE)], "B")

@@ -3,13 +3,14 @@
 A Server 2003 cluster copies the entries of each node to the logs of all others, so most entries of a log may well be
 another node's: it is enough that its own node was down for an hour. What tells instead, in this order: the starts of
 the machine, which are logged before the cluster service could copy anything (inferred); the folder's name; most of
-those entries that are not known to be copies.
+those entries that are not known to be copies. And a machine may have had another name when its log began.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from forensics.case.values import sql_text, text_from_sql
@@ -44,19 +45,26 @@ def log_owners(case: Case, catalogue: Catalogue) -> dict[int, str]:
     owners = {row.id: row.node or "" for row in rows}
     groups: dict[str, list[EvidenceRow]] = defaultdict(list)
     for row in rows:
+        if (
+            row.kind == Kind.EVTX
+            and row.node_basis == NodeBasis.EVENTS
+            and "," in str(row.facts.get("computers") or "")
+        ):
+            owners[row.id] = _last_name(case, row)
         if row.kind in {Kind.EVT, Kind.EVENT_EXPORT} and row.node_basis == NodeBasis.EVENTS:
             groups[row.path.rpartition("/")[0]].append(row)
     boots = _boots(case, catalogue)
+    known = {name for name in owners.values() if name}
     for group in groups.values():
         # Two logs of one name are not those of one machine, unless it is one log saved twice: each for itself then.
         together = len({row.log for row in group}) == len(group)
         for row in group:
             started = sum((boots[other.id] for other in (group if together else [row])), Counter[str]())
-            owners[row.id] = _owner(case, row, started)
+            owners[row.id] = _owner(case, row, started, known)
     return owners
 
 
-def _owner(case: Case, row: EvidenceRow, started: Counter[str]) -> str:
+def _owner(case: Case, row: EvidenceRow, started: Counter[str], known: set[str]) -> str:
     most = row.node or ""
     ranked = started.most_common(2)
     if ranked and (len(ranked) == 1 or ranked[0][1] >= _CLEARLY * ranked[1][1]):
@@ -64,10 +72,12 @@ def _owner(case: Case, row: EvidenceRow, started: Counter[str]) -> str:
         if name == most or _has_share(case, row.id, name, most):
             return name
     computers = set(str(row.facts.get("computers") or "").split(","))
+    # A log may hold nothing but copies.
+    named = computers | known if computers - {""} else set(row.path.upper().split("/"))
     for part in reversed(row.path.upper().split("/")[:-1]):
         if part == most:
             return most
-        if (part in computers or not computers - {""}) and _has_share(case, row.id, part, most):
+        if part in named and _has_share(case, row.id, part, most):
             return part
     if computers - {"", most}:
         return _own_entries(case, row.id) or most
@@ -88,9 +98,29 @@ def _own_entries(case: Case, evidence_id: int) -> str | None:
 
 
 def _has_share(case: Case, evidence_id: int, name: str, most: str) -> bool:
-    sql = "SELECT sum(node = ?), sum(node = ?) FROM events WHERE evidence_id = ? AND recovered = 0"
-    own, others = next(case.rows(sql, (sql_text(name), sql_text(most), evidence_id)))
-    return bool(own) and own >= _SHARE * (others or 0)
+    """Whether enough entries are of that name, against those of the other that are not known to be copies."""
+    own, others = next(
+        case.rows(
+            "SELECT total(node = ?), total(node = ? AND duplicate_of IS NULL) FROM events"
+            " WHERE evidence_id = ? AND recovered = 0",
+            (sql_text(name), sql_text(most), evidence_id),
+        )
+    )
+    return bool(own >= _SHARE * others)
+
+
+def _last_name(case: Case, row: EvidenceRow) -> str:
+    """The name under which a log ends that began under others, each of them gone before the next; else its node."""
+    ranges = list(
+        case.rows(
+            "SELECT node, min(record_number), max(record_number) FROM events WHERE evidence_id = ? AND recovered = 0"
+            " AND node IS NOT NULL AND record_number IS NOT NULL GROUP BY node ORDER BY min(record_number)",
+            (row.id,),
+        )
+    )
+    if not ranges or any(before[2] >= after[1] for before, after in pairwise(ranges)):
+        return row.node or ""
+    return text_from_sql(ranges[-1][0])
 
 
 def _boots(case: Case, catalogue: Catalogue) -> defaultdict[int, Counter[str]]:
@@ -107,9 +137,11 @@ def _boots(case: Case, catalogue: Catalogue) -> defaultdict[int, Counter[str]]:
             if match is not None and match.row.claim is Claim.BOOT:
                 starting.append(source)
         for evidence_id, node, count in case.rows(
-            "SELECT evidence_id, node, count(*) FROM events WHERE source IN (SELECT value FROM json_each(?))"
-            " AND event_id = ? AND recovered = 0 AND duplicate_of IS NULL AND node IS NOT NULL"
-            " GROUP BY evidence_id, node",
+            # Of records that are in the case twice only those count that are one record, in a log saved twice.
+            "SELECT e.evidence_id, e.node, count(*) FROM events AS e LEFT JOIN events AS o ON o.id = e.duplicate_of"
+            " WHERE e.source IN (SELECT value FROM json_each(?)) AND e.event_id = ? AND e.recovered = 0"
+            " AND e.node IS NOT NULL AND (e.duplicate_of IS NULL OR o.record_number = e.record_number)"
+            " GROUP BY e.evidence_id, e.node",
             (json.dumps(starting), event_id),
         ):
             found[evidence_id][text_from_sql(node)] += count
