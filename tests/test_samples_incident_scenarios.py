@@ -223,6 +223,22 @@ def test_nothing_moves_to_a_node_that_is_asked_to_restart():
             assert not (is_late and when(move["online"]) < stop)
 
 
+def test_nobody_is_active_after_a_crash_until_the_group_is_online():
+    """In the seconds between nothing can be saved: there is no node on which to do it."""
+    simulation = Simulation(Setting("no-move", "2008", 1))
+    for index, node in enumerate(simulation.nodes.values()):
+        simulation.after(300 * index, simulation.boot, node)
+        simulation.after(600 + 300 * index, simulation.install, node)
+    simulation.after(1800, simulation.crash_active)
+    simulation.after(1810, simulation.edit, "ScanJobs.fdb")
+    simulation.after(2100, simulation.edit, "ScanJobs.fdb")
+    simulation.run(simulation.setting.start + 1815 * TICKS)
+    assert simulation.active is None
+    simulation.run(simulation.setting.start + 3600 * TICKS)
+    assert simulation.active == "EXNODE2"
+    assert [made.node for made in simulation.truth.revisions if made.made_by == "edit"] == ["EXNODE2"]
+
+
 def test_a_node_that_stops_while_it_boots_was_down_all_the_time():
     """It has not joined: one interval, down, until it joins after its next boot."""
     simulation = Simulation(Setting("no-move", "2008", 1))
