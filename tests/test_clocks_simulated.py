@@ -164,6 +164,8 @@ def hidden_steps(world):
 def judge(world, clocks):
     """(records placed outside of their stated range, rows of offsets that do not hold a true offset)."""
     built, reference = world.built, clocks.reference
+    if not reference:
+        return [], []  # nothing of the nodes' own is left
     lines = [(log, line) for log, line in world.lines if not line.stray and line.node == log[0]]
     lines = [(log, line) for log, line in lines if line.node in world.evidence.nodes]
     # How far the reference's clock really was off in each of its spans, and when.

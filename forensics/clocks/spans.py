@@ -219,7 +219,7 @@ def cut(node: str, first: int, last: int, steps: Sequence[Step]) -> list[Stretch
         pieces.append(Stretch(node, begin, step.old, earliest, step.old + slack, starts, rough, between=False))
         begin, earliest, rough, starts = step.new, step.new - slack, rough + step.old - step.new, step.starts
     pieces.append(Stretch(node, begin, max(last, begin), earliest, ALWAYS, starts, rough, between=False))
-    longest = max(pieces, key=lambda piece: piece.last - piece.first)
+    longest = max(pieces, key=lambda piece: (not piece.between, piece.last - piece.first))
     return [piece._replace(rough=piece.rough - longest.rough) for piece in pieces]
 
 

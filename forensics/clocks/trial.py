@@ -62,7 +62,9 @@ class Trial:
         self._where = _provisional(self.reference, self.stretches)
         own = [index for index, stretch in enumerate(self.stretches) if stretch.node == self.reference]
         self.references = own
-        self.root = max(own, key=lambda index: (self._length(index), -index), default=0)
+        self.root = max(
+            own, key=lambda index: (not self.stretches[index].between, self._length(index), -index), default=0
+        )
         self.centre: dict[str, int] = dict.fromkeys(evidence.nodes, 0)
         self._spots: dict[Place, int | None] = {}
         self._given = [
