@@ -28,7 +28,8 @@ _LONG = 0.01
 def random_setting(seed: int, *, complete: bool | None = None) -> Setting:
     """The setting of this seed.
 
-    `complete`: True for evidence of which nothing is missing or wrong, False for the contrary, None for either.
+    `complete`: True for evidence of which nothing is missing or wrong, False for the contrary, None for either. Where
+    nothing is missing a clock that was set is logged: on Server 2003 that needs the Security log.
     """
     rng = Random(f"incident/{seed}")
     short = sorted(set(SCENARIOS) - {"long"})
@@ -56,7 +57,7 @@ def random_setting(seed: int, *, complete: bool | None = None) -> Setting:
         noise_seconds=1500 if scenario == "long" else rng.choice((1500, 4000, 10_000)),
         dropped_copies=rng.choice((0, 0.02)),
         clock_steps=tuple(sorted(_step(rng, hours) for _ in range(steps))),
-        security_log=rng.random() < 0.3,
+        security_log=rng.random() < 0.3 or (is_complete and steps > 0),
         copy_times=rng.choice((COPIES_KEEP, COPIES_RECEIVE)),
         join_differences=rng.random() < 0.7,
         forced_first_sync=rng.random() < 0.5,
