@@ -1,4 +1,4 @@
-# make demo    a two-node incident, investigated and searched
+# make demo    a two-node incident, investigated, explained and searched
 # make test    the tests, against the built wheel
 # make lint    ruff and mypy
 # Needs Python 3.11 or newer and nothing else; everything is installed into .venv.
@@ -22,10 +22,14 @@ demo: .venv/installed-$(LISTING)
 	@mkdir -p demo && rm -f demo/case.db
 	@echo; echo '$$ ccrf investigate $(DEMO) --case demo/case.db'
 	@$(BIN)/ccrf investigate $(DEMO) --case demo/case.db
+	@echo; echo '$$ ccrf roles demo/case.db'
+	@$(BIN)/ccrf roles demo/case.db
+	@echo; echo '$$ ccrf roles demo/case.db --explain transition:3'
+	@$(BIN)/ccrf roles demo/case.db --explain transition:3
+	@echo; echo '$$ ccrf timeline demo/case.db --since 2008-01-09T02:37:30 --until 2008-01-09T02:38:00'
+	@$(BIN)/ccrf timeline demo/case.db --since 2008-01-09T02:37:30 --until 2008-01-09T02:38:00
 	@echo; echo '$$ ccrf events demo/case.db --source FSECCRService --limit 10'
 	@$(BIN)/ccrf events demo/case.db --source FSECCRService --limit 10
-	@echo; echo '$$ ccrf events demo/case.db --since 2008-01-09T17:55 --until 2008-01-09T18:05 --limit 20'
-	@$(BIN)/ccrf events demo/case.db --since 2008-01-09T17:55 --until 2008-01-09T18:05 --limit 20
 
 # The tests import the installed wheel, never this folder; CCRF_INSTALLED lets a test hold that.
 test: .venv/test-$(LISTING)

@@ -15,6 +15,7 @@ from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.profile import profile_app
 from cli.roles import roles
+from cli.timeline import timeline
 from cli.voice import voice
 from forensics import __version__
 
@@ -54,5 +55,6 @@ app.command()(ingest)
 app.command()(evidence)
 app.command()(events)
 app.command()(roles)
+app.command()(timeline)
 app.command()(verify)
 app.add_typer(profile_app, name="profile")

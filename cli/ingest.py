@@ -83,8 +83,8 @@ def ingest(  # noqa: PLR0913  (one for each option)
         except StrictDamageError:
             draw_conclusions(opened)  # what came before the damage is in the case
             raise
-        whole = tell_issues(opened, paths, summary)
         draw_conclusions(opened)
+        whole = tell_issues(opened, paths, summary)
     if not whole:
         raise typer.Exit(3)
 
@@ -111,7 +111,8 @@ def draw_conclusions(case: Case) -> Analysis | None:
     """Fill the case's tables of conclusions; None, and a line on stderr, where that failed: the evidence is in it."""
     from forensics.conclude import conclude  # noqa: PLC0415  (see `ingest`)
 
-    done = conclude(case)
+    with voice.busy("working out who was active when"):
+        done = conclude(case)
     if done.problem is not None:
         bug = "a bug in ccrf, please report it (-v shows where): " if done.error is not None else ""
         voice.warn(f"the evidence is in the case, but nothing could be concluded from it: {bug}{done.problem}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -95,9 +95,11 @@ def investigate(  # noqa: PLR0913  (one for each option)
     load_profile(profile)  # a mistake in it is told before a case is made
     with _opened(case) as opened:
         summary = read_evidence(opened, paths, options)
-        whole = tell_issues(opened, paths, summary)
         analysis = draw_conclusions(opened)
-        found = Findings(log_coverage(opened), analysis, analysis.roles() if analysis else None)
+        whole = tell_issues(opened, paths, summary)
+        roles = analysis.roles() if analysis is not None else None
+        logs = owned_logs(opened, analysis, log_coverage(opened))
+        found = Findings(nodes_of(opened, logs, roles), logs, analysis, roles)
         if form is AnswerFormat.JSON:
             emit_object(answer(opened, found))
         else:
@@ -112,11 +114,13 @@ class Findings(NamedTuple):
     """What a case holds and what follows from it: what the answer is made of.
 
     Attributes:
-        logs: what each log covers.
+        nodes: the nodes that the evidence is from, sorted.
+        logs: what each log covers, each under the node whose it is.
         analysis: what the conclusions rest on; None where nothing could be concluded.
         roles: the history of the mailbox server's group; None likewise.
     """
 
+    nodes: Sequence[str]
     logs: Sequence[LogCoverage]
     analysis: Analysis | None
     roles: RoleHistory | None
@@ -130,9 +134,20 @@ def _opened(case: Path | None) -> Iterator[Case]:
         yield opened
 
 
-def nodes_of(case: Case) -> list[str]:
-    """The nodes that the evidence is from, sorted."""
-    return sorted({row.node for row in case.evidence() if row.node})
+def owned_logs(case: Case, analysis: Analysis | None, logs: Sequence[LogCoverage]) -> list[LogCoverage]:
+    """The logs, each with the node whose log it is: in one of Server 2003 most entries can be copies of another's."""
+    from forensics.ingest.owners import log_owners  # noqa: PLC0415  (see cli.ingest)
+
+    owners = {} if analysis is None else log_owners(case, analysis.catalogue)
+    return [replace(log, node=owners.get(log.evidence_id) or log.node) for log in logs]
+
+
+def nodes_of(case: Case, logs: Sequence[LogCoverage], roles: RoleHistory | None) -> list[str]:
+    """The nodes that the evidence is from or tells of, sorted."""
+    covered = {log.evidence_id for log in logs}
+    of_files = {row.node for row in case.evidence() if row.node and row.id not in covered}
+    of_logs = {log.node for log in logs if log.node}
+    return sorted(of_files | of_logs | set(roles.nodes if roles is not None else ()))
 
 
 def answer(case: Case, found: Findings) -> Row:
@@ -140,7 +155,6 @@ def answer(case: Case, found: Findings) -> Row:
     from forensics.roles.plain import plain  # noqa: PLC0415  (see cli.ingest)
 
     rows = case.evidence()
-    nodes = nodes_of(case)
     counts = case.counts()
     evidence: dict[str, Json] = {
         "files": counts.evidence,
@@ -156,26 +170,25 @@ def answer(case: Case, found: Findings) -> Row:
         ],
     }
     return {
-        "nodes": nodes,
+        "nodes": list(found.nodes),
         "evidence": evidence,
         "logs": [asdict(log) for log in found.logs],
         "roles": None if found.roles is None else plain(found.roles),
         **dict.fromkeys(NOT_YET),
-        "next_steps": next_steps(case, nodes, found.logs, found.roles),
+        "next_steps": next_steps(case, found.nodes, found.logs, found.roles),
     }
 
 
 def tell(case: Case, found: Findings, clock: Clock) -> None:
     """Print the answer for people."""
     rows = case.evidence()
-    nodes = nodes_of(case)
     counts = case.counts()
     kinds = ", ".join(f"{number:,} {kind}" for kind, number in Counter(row.kind for row in rows).most_common())
     recovered = f", {counts.recovered:,} of them recovered" if counts.recovered else ""
     emit_heading("What was read")
     emit_line(f"{counted(counts.evidence, 'file')}: {kinds}")
     emit_line(f"{counted(counts.events, 'event')}{recovered}")
-    emit_line(f"nodes: {', '.join(nodes) or 'none'}")
+    emit_line(f"nodes: {', '.join(found.nodes) or 'none'}")
     if found.logs:
         emit_heading("What each log covers")
         emit_rows(map(asdict, found.logs), fields=(), columns=log_columns(found.logs, clock), form=Format.TABLE)
@@ -185,7 +198,7 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
         emit_heading("Who was active when")
         tell_story(found.analysis, found.roles, clock)
     emit_heading("What to do next")
-    for step in next_steps(case, nodes, found.logs, found.roles):
+    for step in next_steps(case, found.nodes, found.logs, found.roles):
         emit_line(str(step["why"]))
         emit_command(str(step["command"]))
     voice.note("not in this version: overwrites, backup sets, guidelines, checkpoints")

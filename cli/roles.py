@@ -39,6 +39,7 @@ ROLE_STYLES = {"active": "bold green", "passive": "cyan", "down": "red", "unknow
 # One letter for each role: readable in a file and without colours.
 ROLE_LETTERS = {"active": "A", "passive": "p", "down": "x", "unknown": "?"}
 _BAR_MOST = 100
+_BAR_FILE = 80
 
 
 def roles(
@@ -60,8 +61,9 @@ def roles(
 
     clock = Clock(parse_zone(tz, "--tz"))
     with open_case(case) as opened:
-        analysis = analyse(opened)
-        histories = _histories(analysis, group)
+        with voice.busy("working out who was active when"):
+            analysis = analyse(opened)
+            histories = chosen_histories(analysis, group)
         if explain is not None:
             tell_conclusion(opened, analysis, histories, explain, clock, form)
         elif form is Format.JSON:
@@ -75,7 +77,8 @@ def roles(
             emit_rows((row for history in histories for row in flat(history)), fields=FIELDS, columns=(), form=form)
 
 
-def _histories(analysis: Analysis, group: str | None) -> list[RoleHistory]:
+def chosen_histories(analysis: Analysis, group: str | None) -> list[RoleHistory]:
+    """The history that --group asks for; raises `typer.BadParameter` (exit code 2) for a group that no event names."""
     if group is None:
         return [analysis.roles()]
     if group.casefold() == "all":
@@ -150,7 +153,9 @@ def tell_bars(history: RoleHistory, clock: Clock) -> None:
     start = min(one.start for one in history.intervals)
     end = max(one.end for one in history.intervals)
     margin = max(map(len, history.nodes)) + 2
-    width = max(20, min(_BAR_MOST, shutil.get_terminal_size().columns - margin - 1))
+    # A file has the same width whatever terminal is around.
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _BAR_FILE
+    width = max(20, min(_BAR_MOST, columns - margin - 1))
     for node in history.nodes:
         letters = [" "] * width
         # The longest first, so that a restart of two minutes does not vanish in a week.

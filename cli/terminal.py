@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -37,8 +38,8 @@ def print_heading(text: str) -> None:
 def print_bar(label: str, letters: str, styles: Mapping[str, str]) -> None:
     """Print a line of letters, each in its own style, behind a label."""
     text = Text(label)
-    for letter in letters:
-        text.append(letter, styles.get(letter, ""))
+    for letter, run in groupby(letters):
+        text.append("".join(run), styles.get(letter, ""))
     _console().print(text, soft_wrap=True)
 
 
@@ -108,3 +109,11 @@ def byte_progress(total: int) -> Iterator[Callable[[str, int, int | None, int], 
             bar.update(task, description=path, completed=done, total=whole or total, events=f"{events:,}")
 
         yield report
+
+
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """A line on stderr that shows that something is being worked out, gone when it is done."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    with console.status(Text(text)):
+        yield

@@ -67,5 +67,16 @@ class Voice:
 
             yield on_progress
 
+    @contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Show, where somebody sees it, that what `text` names is being worked out; nothing elsewhere."""
+        if self.quiet or not sys.stderr.isatty():
+            yield
+            return
+        from cli.terminal import busy  # noqa: PLC0415  (rich costs 0.1 s, and pipes do not need it)
+
+        with busy(text):
+            yield
+
 
 voice = Voice()

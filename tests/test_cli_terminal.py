@@ -15,6 +15,9 @@ from forensics.case.schema import EVENT_COLUMNS
 from forensics.case.store import Case, NewEvidence
 from forensics.case.values import json_text, sql_text
 from samples.builders.evt import EvtEvent, build
+from samples.incident import Setting
+from samples.incident import build as incident
+from samples.incident.evidence import write_folder
 
 fcntl = pytest.importorskip("fcntl", reason="terminals of POSIX")
 pty = pytest.importorskip("pty", reason="terminals of POSIX")
@@ -91,6 +94,38 @@ def test_lines_fit_the_terminal(case, width):
     lines = COLOUR.sub("", on_terminal("events", case, width=width)).splitlines()
     assert max(map(len, lines)) <= width
     assert sum(line.split().count("word") for line in lines) == 60
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory):
+    """A case of a simulated incident in which the group moves."""
+    folder = tmp_path_factory.mktemp("moved")
+    write_folder(incident(Setting("one-way", "2008", 1)).items, folder / "evidence")
+    subprocess.run([CCRF, "ingest", "-q", folder / "case.db", folder / "evidence"], check=True)
+    return folder / "case.db"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_roles_fit_the_terminal(moved, width):
+    """Bars, moves, intervals and what they rest on stay within the terminal, at any common width."""
+    for arguments in (("roles",), ("roles", "--explain", "transition:1"), ("timeline",)):
+        text = COLOUR.sub("", on_terminal(arguments[0], moved, *arguments[1:], width=width))
+        lines = [line for line in text.splitlines() if "\x1b" not in line]  # the sign of work that goes on
+        assert max(map(len, lines)) <= width
+        assert "EXNODE1" in text
+
+
+def test_roles_are_coloured_unless_unwanted(moved):
+    """The roles over time are in colour on a terminal, and without with NO_COLOR; the letters are the same."""
+
+    def bars(**environment):
+        lines = on_terminal("roles", moved, "-q", **environment).splitlines()
+        return [line for line in lines if COLOUR.sub("", line).startswith("EXNODE") and "AAAA" in line]
+
+    coloured, plain = bars(), bars(NO_COLOR="1")
+    assert any("\x1b[1;32m" in line for line in coloured)
+    assert not any("\x1b[1;32m" in line or "\x1b[32m" in line for line in plain)
+    assert [COLOUR.sub("", line) for line in coloured] == [COLOUR.sub("", line) for line in plain]
 
 
 def test_a_wide_terminal_gets_a_table(case):
