@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.claims import PASSIVE_CLAIMS, Claim
 from forensics.roles.confidence import references
+from forensics.roles.spans import union
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -99,5 +100,5 @@ def _event(sign: Sign) -> str:
 
 
 def contested_spans(found: Sequence[Clash]) -> list[Span]:
-    """The times of all conflicts."""
-    return [(clash.start, clash.end) for clash in found]
+    """The times of all conflicts, as a sorted union."""
+    return union((clash.start, clash.end) for clash in found)

@@ -109,7 +109,7 @@ def reconstruct(
         cap=weaker(cap, Confidence.CERTAIN),
     )
     moves = moves_of(scene, telling.told)
-    pieces = [no_surer(piece, moves) for node in nodes for piece in intervals_of(node, *spans[node], scene)]
+    pieces = no_surer([piece for node in nodes for piece in intervals_of(node, *spans[node], scene)], moves)
     shown = clocks.shown
     return RoleHistory(
         group=group,

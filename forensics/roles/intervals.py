@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from forensics.roles.confidence import CLEAR, judge, references, weaker
 from forensics.roles.model import Confidence, Role
-from forensics.roles.spans import Span, span_at, union
+from forensics.roles.scene import between
+from forensics.roles.spans import Span, overlaps, part, span_at, union
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from forensics.roles.knowledge import Tenure
-    from forensics.roles.scene import Scene
+    from forensics.roles.scene import Line, Scene
     from forensics.roles.signs import Sign
     from forensics.roles.transitions import Move
 
@@ -44,11 +48,12 @@ def intervals_of(node: str, first: int, last: int, scene: Scene) -> list[Piece]:
     for start, end in (*(s for _, s in active), *idle, *others, *(s for _, s in gone)):
         cuts |= {min(max(start, first), last), min(max(end, first), last)}
     runs: list[tuple[Role, int, int]] = []
+    away = union([*idle, *others])
     held = union(span for _, span in active)
     down = union(span for a, span in gone if a.known)
     silent = union(span for a, span in gone if not a.known)
     for start, end in pairwise(sorted(cuts)):
-        role = _role((start + end) // 2, (down, silent, held, union([*idle, *others])))
+        role = _role((start + end) // 2, (down, silent, held, away))
         if runs and runs[-1][0] is role:
             runs[-1] = role, runs[-1][1], end
         else:
@@ -58,17 +63,25 @@ def intervals_of(node: str, first: int, last: int, scene: Scene) -> list[Piece]:
     return [_piece(node, role, (start, end), scene) for role, start, end in runs]
 
 
-def no_surer(piece: Piece, moves: Sequence[Move]) -> Piece:
-    """An interval that begins or ends with a move is not surer than the move."""
-    if piece.role not in {Role.ACTIVE, Role.PASSIVE}:
-        return piece
-    word = piece.confidence
+def no_surer(pieces: Sequence[Piece], moves: Iterable[Move]) -> list[Piece]:
+    """Intervals that begin or end with a move made no surer than the move."""
+    edges: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for at, piece in enumerate(pieces):
+        if piece.role in {Role.ACTIVE, Role.PASSIVE}:
+            edges[piece.node] += [(piece.start, at), (piece.end, at)]
+    for own in edges.values():
+        own.sort()
+    found = list(pieces)
     for move in moves:
-        if piece.node in {move.from_node, move.to_node} and any(
-            move.earliest <= edge <= move.latest for edge in (piece.start, piece.end)
-        ):
-            word = weaker(word, move.confidence)
-    return piece._replace(confidence=word)
+        if move.confidence is Confidence.CERTAIN:
+            continue
+        for node in (move.from_node, move.to_node):
+            own = edges.get(node or "", [])
+            first = bisect_left(own, (move.earliest, 0))
+            for _, at in own[first : bisect_right(own, (move.latest, len(found)))]:
+                word = weaker(found[at].confidence, move.confidence)
+                found[at] = found[at]._replace(confidence=word)
+    return found
 
 
 def _role(moment: int, known: tuple[list[Span], list[Span], list[Span], list[Span]]) -> Role:
@@ -94,7 +107,7 @@ def _piece(node: str, role: Role, span: Span, scene: Scene) -> Piece:
     seen = scene.stops_told(node, start, end)
     whole = not bridged and seen and all(sign.sharp for sign in supporting)
     word = judge(supporting, against, margin, whole=whole, at_most=scene.cap)
-    contested = any(a < end and start < b for a, b in scene.contested)
+    contested = overlaps(scene.contested, start, end)
     if contested:
         word = weaker(word, Confidence.PROBABLE if margin >= CLEAR else Confidence.POSSIBLE)
     why = _why(node, role, supporting, bridged=bridged)
@@ -115,43 +128,54 @@ def _support(node: str, role: Role, span: Span, scene: Scene) -> tuple[list[Sign
     found: list[Sign] = []
     margin = float("inf")
     bridged = False
-    for name, all_of in scene.tenures.items():
+    for name in scene.tenures:
         if name != node and role is Role.ACTIVE:
             # When the group went down elsewhere, or came up elsewhere: witnesses of another machine.
-            found += _at_edges(all_of, span)
+            found += _at_edges(scene.terms[name], span)
             continue
-        for tenure in all_of:
-            if tenure.end < start or tenure.start > end or (name != node and not tenure.active):
-                continue
+        for tenure in (scene.lines if name == node else scene.terms)[name].touching(start, end):
             if tenure.active != (role is Role.ACTIVE) and name == node:
                 continue
-            touched = [s for s in tenure.anchors if start <= s.time <= end]
-            if name == node and not touched and tenure.known:
-                touched = [
-                    s
-                    for s in tenure.anchors
-                    if any(a <= s.time <= b for a, b in tenure.known if a <= end and b >= start)
-                ]
+            touched = between(tenure.proofs, start, end)
             found += touched
-            margin = min(margin, tenure.margin)
-            bridged = bridged or (name == node and any(a < end and start < b for a, b in tenure.bridged))
+            if start == end or (tenure.end > start and tenure.start < end):
+                # What proves a role proves it as far as logs are whole, though no sign of it lies in this stretch.
+                found += () if touched else _around(tenure, span)
+                margin = min(margin, tenure.margin_between(start, end))
+            bridged = bridged or (name == node and overlaps(tenure.bridged, start, end))
     return found, margin if margin != float("inf") else 0.0, bridged
 
 
-def _at_edges(tenures: Sequence[Tenure], span: Span) -> Iterator[Sign]:
+def _around(tenure: Tenure, span: Span) -> Iterator[Sign]:
+    """The nearest signs before and behind a stretch of a tenure between which it is known to have lasted."""
+    when = attrgetter("time")
+    for start, end in part(tenure.known, *span):
+        known = span_at(tenure.known, start)
+        if known is not None:
+            before = bisect_left(tenure.proofs, start, key=when) - 1
+            behind = bisect_right(tenure.proofs, end, key=when)
+            if before >= 0 and tenure.proofs[before].time >= known[0]:
+                yield tenure.proofs[before]
+            if behind < len(tenure.proofs) and tenure.proofs[behind].time <= known[1]:
+                yield tenure.proofs[behind]
+
+
+def _at_edges(terms: Line[Tenure], span: Span) -> Iterator[Sign]:
     """The last signs of another node's tenure that ended before this one began, and the first of one after it."""
-    before = [t for t in tenures if t.active and t.end <= span[0]]
-    behind = [t for t in tenures if t.active and t.start >= span[1]]
-    if before and before[-1].anchors:
-        yield before[-1].anchors[-1]
-    if behind and behind[0].anchors:
-        yield behind[0].anchors[0]
+    before, behind = terms.before(span[0]), terms.behind(span[1])
+    if before is not None and before.anchors:
+        yield before.anchors[-1]
+    if behind is not None and behind.anchors:
+        yield behind.anchors[0]
 
 
 def _down(node: str, span: Span, scene: Scene) -> Piece:
     start, end = span
     signs = [
-        sign for absence in scene.absent[node] if absence.start < end and start < absence.end for sign in absence.signs
+        sign
+        for absence in scene.absences[node].touching(start, end)
+        if absence.start < end and start < absence.end
+        for sign in absence.signs
     ]
     word = judge(signs, (), CLEAR, whole=all(sign.sharp for sign in signs), at_most=scene.cap)
     first, last = signs[0], signs[-1]
@@ -178,7 +202,7 @@ def _why(node: str, role: Role, supporting: Sequence[Sign], *, bridged: bool) ->
 
 
 def _why_unknown(node: str, span: Span, scene: Scene) -> str:
-    for absence in scene.absent[node]:
+    for absence in scene.absences[node].touching(*span):
         if not absence.known and absence.start < span[1] and span[0] < absence.end:
             return f"{node} stopped without a word at some moment of this time, and was started at its end."
     return f"No log that would tell of {node}'s role is whole in this time."

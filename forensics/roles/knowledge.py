@@ -5,13 +5,15 @@ Silence is no evidence: where no log would tell, nothing is known, whatever was 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Final
 
 from forensics.claims import GROUP_CLAIMS, PASSIVE_CLAIMS, Claim
 from forensics.roles.signs import MAILBOX_CLAIMS
-from forensics.roles.spans import Span, span_at, union, within, without
+from forensics.roles.spans import Span, covers, part, span_at, union, within, without
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ INACTIVE_BEHIND: Final = PASSIVE_CLAIMS | {
 }
 
 
+Stretch = tuple[int, int, bool, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Tenure:
     """A stretch in which a node was the owner all the time, or was not, as the best explanation has it.
@@ -56,6 +61,8 @@ class Tenure:
             else took over; or in which they are silent up to the node's last record.
         margin: how much dearer the best explanation is that has it otherwise somewhere in the stretch.
         opening, closing: the same for its beginning and for its end.
+        proofs: the anchors by time.
+        margins: by stretch between two signs, in order, (start, end, whether it is within a passage, margin).
     """
 
     node: str
@@ -70,6 +77,16 @@ class Tenure:
     margin: float
     opening: float
     closing: float
+    proofs: tuple[Sign, ...]
+    margins: tuple[Stretch, ...]
+
+    def margin_between(self, start: int, end: int) -> float:
+        """How much dearer the best explanation is that has it otherwise somewhere between two moments."""
+        first = bisect_right(self.margins, start, key=itemgetter(1))
+        behind = bisect_left(self.margins, end, key=itemgetter(0))
+        inside = self.margins[first:behind]
+        lasting = [margin for _, _, passing, margin in inside if not passing]
+        return min(lasting) if lasting else max((margin for *_, margin in inside), default=self.margin)
 
 
 def tenures(
@@ -86,9 +103,17 @@ def tenures(
         found[node] = list(_own(signs, node, number, ownership, (cover, telling)))
     for node in nodes:
         others = union(s for other in nodes if other != node for t in found[other] if t.active for s in t.known)
-        found[node] = [t if t.active else _beside(t, others, telling) for t in found[node]]
+        told = telling.spans(node)
+        found[node] = [t if t.active else _beside(t, others, told) for t in found[node]]
+    idle = {
+        node: union(
+            [s for t in found[node] if not t.active for s in t.known] + [(a.start, a.end) for a in absent[node]]
+        )
+        for node in nodes
+    }
     for node in nodes:
-        found[node] = [_bridge(t, found, absent) if t.active else t for t in found[node]]
+        rest = [spans for other, spans in idle.items() if other != node]
+        found[node] = [_bridge(t, rest) if t.active else t for t in found[node]]
     return found
 
 
@@ -125,7 +150,18 @@ def _own(
             margin=min(lasting, default=max(margins)),
             opening=max(margins[:_NEAR]),
             closing=max(margins[-_NEAR:]),
+            proofs=tuple(sorted(anchors, key=attrgetter("time"))),
+            margins=tuple(_stretches(signs, block, margins)),
         )
+
+
+def _stretches(signs: Sequence[Sign], block: Sequence[int], margins: Sequence[float]) -> Iterator[Stretch]:
+    """The stretches of a tenure with their margins, by times that do not fall."""
+    start = end = -ALWAYS
+    for at, margin in zip(block, margins, strict=True):
+        start = max(start, signs[at - 1].time if at else -ALWAYS)
+        end = max(end, start, signs[at].time if at < len(signs) else ALWAYS)
+        yield start, end, _is_passage(signs, at), margin
 
 
 def _is_passage(signs: Sequence[Sign], at: int) -> bool:
@@ -158,25 +194,18 @@ def _tails(known: list[Span], node: str, cover: LogCover, telling: Telling) -> l
     return [tail for tail in tails if span_at(known, tail[0])]
 
 
-def _beside(tenure: Tenure, others: list[Span], telling: Telling) -> Tenure:
+def _beside(tenure: Tenure, others: list[Span], told: list[Span]) -> Tenure:
     """Another node is active: this one is not, and was not as long as its own log tells of no change."""
-    told = telling.spans(tenure.node)
-    spans = within(others, tenure.start, tenure.end)
+    spans = part(others, tenure.start, tenure.end)
     reach = [run for a, b in spans for moment in (a, b) if (run := span_at(told, moment)) is not None]
     known = union([*tenure.known, *spans, *within(reach, tenure.start, tenure.end)])
     return replace(tenure, known=known, bridged=without(tenure.bridged, union(spans)))
 
 
-def _bridge(tenure: Tenure, found: Mapping[str, list[Tenure]], absent: Mapping[str, Sequence[Absence]]) -> Tenure:
+def _bridge(tenure: Tenure, idle: Sequence[list[Span]]) -> Tenure:
     """Between two moments at which it is known to be active, it was while every other node is known not to be."""
-    if not tenure.known:
+    if not tenure.known or not idle:
         return tenure
     holes = without([(tenure.known[0][0], tenure.known[-1][1])], tenure.known)
-    for node, others in found.items():
-        if node == tenure.node or not holes:
-            continue
-        idle = union(
-            [s for t in others if not t.active for s in t.known] + [(a.start, a.end) for a in absent.get(node, ())]
-        )
-        holes = [hole for hole in holes if any(a <= hole[0] and hole[1] <= b for a, b in idle)]
+    holes = [hole for hole in holes if all(covers(spans, *hole) for spans in idle)]
     return replace(tenure, known=union([*tenure.known, *holes]), bridged=union([*tenure.bridged, *holes]))

@@ -57,7 +57,7 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
             if booted is not None and sign.time - booted <= _ONE_BOOT and not stopped:
                 continue
             booted = sign.time
-            back = _membership(own[at:], sign, has_membership=has_membership)
+            back = _membership(own, at, has_membership=has_membership)
             if stopped:
                 found.append(_until(stopped, back, life, sign))
             else:
@@ -91,10 +91,12 @@ def _until(stopped: list[Sign], back: Sign | None, life: Sequence[int], *starts:
     return Absence(start, until, signs)
 
 
-def _membership(following: Sequence[Sign], boot: Sign, *, has_membership: bool) -> Sign:
-    """The sign with which a node is back in the cluster after a boot."""
+def _membership(own: Sequence[Sign], at: int, *, has_membership: bool) -> Sign:
+    """The sign with which a node is back in the cluster after the boot at a place among its own signs."""
+    boot = own[at]
     if has_membership:
-        for sign in following[1:]:
+        for following in range(at + 1, len(own)):
+            sign = own[following]
             if sign.time - boot.time > _STARTING or sign.claim in _STOPS:
                 break
             if sign.claim in _MEMBER or sign.claim in GROUP_CLAIMS:

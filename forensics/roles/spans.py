@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Span = tuple[int, int]
+
+_BEYOND: Final = 1 << 70
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
@@ -27,12 +29,27 @@ def within(spans: Iterable[Span], start: int, end: int) -> list[Span]:
     return [(max(a, start), min(b, end)) for a, b in spans if max(a, start) <= min(b, end)]
 
 
+def part(spans: list[Span], start: int, end: int) -> list[Span]:
+    """What of a sorted union lies between two moments: as `within`, without a look at what is far away."""
+    return within(_near(spans, start, end), start, end)
+
+
+def overlaps(spans: list[Span], start: int, end: int) -> bool:
+    """Whether a span of a sorted union has more than a moment in common with the time between two moments."""
+    return any(low < end and start < high for low, high in _near(spans, start, end))
+
+
+def _near(spans: list[Span], start: int, end: int) -> list[Span]:
+    """The spans of a sorted union that can have anything in common with the time between two moments."""
+    return spans[max(0, bisect_right(spans, (start, start)) - 1) : bisect_right(spans, (end, _BEYOND))]
+
+
 def without(spans: Iterable[Span], holes: list[Span]) -> list[Span]:
     """What of `spans` lies in none of `holes`, both sorted unions."""
     found = []
     for start, end in spans:
         at = start
-        for low, high in holes[max(0, bisect_right(holes, (start, start)) - 1) :]:
+        for low, high in _near(holes, start, end):
             if low >= end:
                 break
             if low > at:
@@ -45,7 +62,7 @@ def without(spans: Iterable[Span], holes: list[Span]) -> list[Span]:
 
 def span_at(spans: list[Span], moment: int) -> Span | None:
     """The span of a sorted union that holds a moment."""
-    at = bisect_right(spans, (moment, 1 << 70)) - 1
+    at = bisect_right(spans, (moment, _BEYOND)) - 1
     return spans[at] if at >= 0 and spans[at][0] <= moment <= spans[at][1] else None
 
 

@@ -8,6 +8,7 @@ from forensics.claims import PASSIVE_CLAIMS, Claim
 from forensics.roles.confidence import judge, references, weaker
 from forensics.roles.knowledge import ALWAYS
 from forensics.roles.model import Confidence
+from forensics.roles.spans import overlaps
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _witnesses(source: str | None, target: str | None, end: int, begin: int, sce
 
 
 def _contested(word: Confidence, scene: Scene, earliest: int, latest: int) -> Confidence:
-    if any(a < latest and earliest < b for a, b in scene.contested):
+    if overlaps(scene.contested, earliest, latest):
         return weaker(word, Confidence.PROBABLE)
     return word
 
@@ -198,7 +199,7 @@ def _from_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bo
 def _to_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bool]) -> list[Move]:
     """The last owner: a move only where its node says later that it copies from an active node."""
     end = _end_of(term, None, scene)
-    proof = _passive_after(term.node, term.end, ALWAYS, scene)
+    proof = scene.first_passive(term.node, term.end, ALWAYS)
     if proof is None or not end.signs:
         return []
     return [_away(term, end, proof, scene, told)]
@@ -215,7 +216,7 @@ def _away(term: Tenure, end: _End, proof: Sign, scene: Scene, told: Callable[[st
 
 def _there_and_back(before: Tenure, term: Tenure, scene: Scene, told: Callable[[str, int, int], bool]) -> list[Move]:
     """The same owner again: two moves only where its node says in between that another one is active."""
-    proof = _passive_after(before.node, before.end, term.start, scene)
+    proof = scene.first_passive(before.node, before.end, term.start)
     if proof is None:
         return []
     away = _away(before, _end_of(before, None, scene), proof, scene, told)
@@ -237,10 +238,6 @@ def _there_and_back(before: Tenure, term: Tenure, scene: Scene, told: Callable[[
         why,
     )
     return [away, back]
-
-
-def _passive_after(node: str, start: int, end: int, scene: Scene) -> Sign | None:
-    return next((sign for sign in scene.passive[node] if start < sign.time < end), None)
 
 
 def _only_other(node: str, scene: Scene, told: Callable[[str, int, int], bool], moment: int) -> str | None:
