@@ -9,12 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from parsers.containers.names import escape
-from parsers.containers.sources import ModifiedBasis, Source, SourceProblem, checked_time
+from parsers.containers.sources import Folder, ModifiedBasis, Source, SourceProblem, checked_time
 from parsers.problems import Problem, ProblemKind
 from parsers.times import filetime_from_unix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 # Windows: os.O_BINARY must be set, the others do not exist. O_NONBLOCK: a pipe put in place of a file must not hang us.
@@ -50,11 +50,12 @@ def own_name(path: Path) -> str:
     return escape(name)
 
 
-def walk_files(path: Path) -> Iterator[Source | SourceProblem]:
+def walk_files(path: Path, on_folder: Callable[[Folder], None] | None = None) -> Iterator[Source | SourceProblem]:
     """The regular files at and below a path: those of a folder, sorted by name, then those of the folders in it.
 
     The given path itself may be a link, since someone named it; below it links and junctions are reported and not
-    followed, pipes, sockets and devices reported and not opened. Raises FileNotFoundError where there is nothing at
+    followed, pipes, sockets and devices reported and not opened. Each folder is told to `on_folder` before anything in
+    it is given. Raises FileNotFoundError where there is nothing at
     the path; everything else that cannot be read is reported.
     """
     name = own_name(path)
@@ -69,9 +70,11 @@ def walk_files(path: Path) -> Iterator[Source | SourceProblem]:
     if not stat.S_ISDIR(found.st_mode):
         yield _file(path, name, found)
         return
-    waiting = [(path, name)]
+    waiting = [(path, name, found)]
     while waiting:
-        place, logical = waiting.pop()
+        place, logical, found = waiting.pop()
+        if on_folder is not None:
+            on_folder(Folder(logical, None, *_time_of(found, [])))
         try:
             names = _listed(place)
         except OSError as error:
@@ -87,7 +90,7 @@ def walk_files(path: Path) -> Iterator[Source | SourceProblem]:
                 yield _unreadable(shown, error)
                 continue
             if stat.S_ISDIR(found.st_mode) and not _leads_elsewhere(found):
-                folders.append((below, shown))
+                folders.append((below, shown, found))
             else:
                 yield _file(below, shown, found)
         waiting += reversed(folders)
@@ -130,9 +133,13 @@ def _file(path: Path, logical: str, found: os.stat_result) -> Source | SourcePro
         detail = _SPECIAL.get(kind, "no regular file, not opened")
         return SourceProblem(logical, Problem(ProblemKind.UNSUPPORTED, 0, 0, detail))
     problems: list[Problem] = []
-    ticks = filetime_from_unix(*divmod(found.st_mtime_ns, 1_000_000_000))
-    modified, basis = checked_time(ticks, ModifiedBasis.FILE_SYSTEM, problems)
+    modified, basis = _time_of(found, problems)
     return Source(logical, None, found.st_size, modified, basis, partial(_open, path, found), problems)
+
+
+def _time_of(found: os.stat_result, problems: list[Problem]) -> tuple[int | None, ModifiedBasis]:
+    ticks = filetime_from_unix(*divmod(found.st_mtime_ns, 1_000_000_000))
+    return checked_time(ticks, ModifiedBasis.FILE_SYSTEM, problems)
 
 
 def _open(path: Path, found: os.stat_result) -> BinaryIO:

@@ -49,6 +49,10 @@ class MemberPaths:
         """A path for problems about a member that gets no path of its own; long names are cut."""
         return f"{self._archive}/{self._clean(name[:_SHOWN])[0]}"
 
+    def folder(self, name: str) -> str:
+        """The path of a folder; the same for the same name, since members are put into it."""
+        return f"{self._archive}/{self._clean(name)[0]}"
+
     def place(self, name: str) -> tuple[str, list[Problem]]:
         """The member's path, and what had to be done to its name."""
         clean, stated = self._clean(name)

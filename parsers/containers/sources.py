@@ -63,6 +63,22 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that was met. It has no content of its own; its last-modified time is evidence.
+
+    Attributes:
+        path: logical, as in `Source`.
+        container: the path of the archive in which it lies; None for a folder of its own.
+        modified, modified_basis: as in `Source`.
+    """
+
+    path: str
+    container: str | None
+    modified: int | None
+    modified_basis: ModifiedBasis
+
+
+@dataclass(frozen=True, slots=True)
 class SourceProblem:
     """Something that could not be walked: it has no `Source`, or it is an archive of which some members have none."""
 
@@ -101,6 +117,7 @@ class Budget:
         limits: the limits.
         ceiling: bytes that its content may unfold to.
         members: members given so far.
+        folders: folders told of so far; they have a budget of `members` of their own.
         declared: bytes of these members.
         work: bytes decompressed so far, those decompressed again included.
     """
@@ -108,6 +125,7 @@ class Budget:
     limits: Limits
     ceiling: int
     members: int = 0
+    folders: int = 0
     declared: int = 0
     work: int = 0
 
@@ -125,6 +143,13 @@ class Budget:
     def overworked(self) -> bool:
         """True when data was decompressed again and again beyond any honest use."""
         return self.work > self.ceiling * _TIMES_OVER
+
+    def claim_folder(self) -> bool:
+        """Count a folder; False, and nothing counted, where there were too many."""
+        if self.folders >= self.limits.members:
+            return False
+        self.folders += 1
+        return True
 
     def claim(self, size: int | None) -> Problem | None:
         """Count a member of so many bytes; a LIMIT problem, and nothing counted, when it does not fit any more."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from parsers.containers import sparse
 from parsers.containers.names import MemberPaths
-from parsers.containers.sources import Budget, ModifiedBasis, Source, SourceProblem, checked_time
+from parsers.containers.sources import Budget, Folder, ModifiedBasis, Source, SourceProblem, checked_time
 from parsers.containers.streams import Shared, Window, cheap_seek, open_member, read_at
 from parsers.containers.tarformat import BLOCK, SIZE_MAX, Header, parse_header, parse_pax, pax_time
 from parsers.problems import Problem, ProblemKind
@@ -39,9 +39,13 @@ _SILENT = frozenset((b"5", b"D", b"V"))  # folders, GNU folder dumps, volume lab
 
 
 def tar_members(
-    source: Source, opener: Callable[[], BinaryIO], unpacking: list[Problem], budget: Budget
+    source: Source,
+    opener: Callable[[], BinaryIO],
+    unpacking: list[Problem],
+    budget: Budget,
+    on_folder: Callable[[Folder], None] | None = None,
 ) -> Iterator[Source | SourceProblem]:
-    """The files in a tar, in their order; folders and volume labels are left out.
+    """The files in a tar, in their order; folders are told to `on_folder` alone, volume labels are left out.
 
     Survives: damaged headers (the next sound one is looked for), a cut archive, absurd times and sizes, members behind
     the end mark (concatenated archives). Refused with a problem: links, devices, pipes, oversized names.
@@ -51,11 +55,12 @@ def tar_members(
         opener: gives the tar itself: `source.open`, or what decompresses it.
         unpacking: the problems that the opener's stream notes.
         budget: what the outermost archive may unfold to.
+        on_folder: told of each folder that has a member of its own.
     """
     shared = Shared(opener)
     stream = shared.acquire()
     try:
-        yield from _Tar(source.path, shared, stream, budget).members()
+        yield from _Tar(source.path, shared, stream, budget, on_folder).members()
     finally:
         shared.release()
     for problem in unpacking:
@@ -65,11 +70,19 @@ def tar_members(
 class _Tar:
     """One tar while it is walked."""
 
-    def __init__(self, archive: str, shared: Shared, stream: BinaryIO, budget: Budget) -> None:
+    def __init__(
+        self,
+        archive: str,
+        shared: Shared,
+        stream: BinaryIO,
+        budget: Budget,
+        on_folder: Callable[[Folder], None] | None,
+    ) -> None:
         self._archive = archive
         self._shared = shared
         self._stream = stream
         self._budget = budget
+        self._on_folder = on_folder
         self._paths = MemberPaths(archive, budget.limits)
         self._memory = budget.limits.memory if not cheap_seek(stream) else 0
         self._end_of_file = stream.seek(0, 2) if cheap_seek(stream) else None
@@ -177,6 +190,8 @@ class _Tar:
         data = self._at
         self._step_over(size)
         if what in _SILENT or (what in (b"\0", b"0") and name.endswith(b"/")):
+            if what != b"V":
+                self._tell_folder(header, stated, shown)
             return None
         if self._paths.too_long(shown):
             problem = Problem(ProblemKind.LIMIT, head_at, 0, f"its name has {len(shown)} characters; left unread")
@@ -200,6 +215,11 @@ class _Tar:
             return open_member(shared, head_at, content, whole, memory)
 
         return Source(path, self._archive, whole, modified, basis, opened, problems)
+
+    def _tell_folder(self, header: Header, stated: dict[str, bytes], name: str) -> None:
+        if self._on_folder is not None and not self._paths.too_long(name) and self._budget.claim_folder():
+            modified, basis = self._modified(header, stated, [])
+            self._on_folder(Folder(self._paths.folder(name), self._archive, modified, basis))
 
     def _sparse_layout(self, header: Header, stated: dict[str, bytes], size: int) -> sparse.Layout | Problem | None:
         """The map of a sparse member, `_at` then at its data; None for an ordinary one."""

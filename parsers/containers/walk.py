@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from datetime import UTC
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from parsers.containers.folders import walk_files
 from parsers.containers.packing import BZIP2, GZIP, XZ, parse_gzip_header
-from parsers.containers.sources import Budget, Limits, ModifiedBasis, Source, SourceProblem
+from parsers.containers.sources import Budget, Folder, Limits, ModifiedBasis, Source, SourceProblem
 from parsers.containers.streams import Shared, buffered, open_member, read_up_to
 from parsers.containers.tars import tar_members
 from parsers.containers.unpacked import CHUNK, Decompressed
@@ -31,6 +31,7 @@ def walk(
     limits: Limits | None = None,
     source_tz: tzinfo = UTC,
     enter: Callable[[Source], bool] = lambda _: True,
+    on_folder: Callable[[Folder], None] | None = None,
 ) -> Iterator[Source | SourceProblem]:
     """All sources at and below a path: files, and the members of archives, each archive before its members.
 
@@ -43,16 +44,18 @@ def walk(
         limits: how much archives may unfold to; each of those that lie in the open has the whole of them.
         source_tz: zone of times that are stored without one (zip members without a better time).
         enter: asked after an archive was yielded and before its members are; False leaves them out.
+        on_folder: told of each folder, on the disk and in archives that have entries for folders.
 
     Raises:
         FileNotFoundError: there is nothing at the path. Everything else comes as a `SourceProblem`, except that an
             OSError at reading a source is left to its `open`: what the caller cannot open has no members either.
     """
     limits = limits or Limits()
-    for item in walk_files(path):
+    ways = _Ways(source_tz, enter, on_folder)
+    for item in walk_files(path, on_folder):
         yield item
         if isinstance(item, Source):
-            yield from _inside(item, Budget.of(limits, item.size or 0), source_tz, enter, depth=1)
+            yield from _inside(item, Budget.of(limits, item.size or 0), ways, depth=1)
 
 
 def walk_members(
@@ -61,7 +64,8 @@ def walk_members(
     """The direct members of one archive, archives among them not entered; nothing for a source that is no archive."""
     form = archive_form(source)
     if form is not None:
-        yield from _members(source, form, Budget.of(limits or Limits(), source.size or 0), source_tz)
+        ways = _Ways(source_tz, lambda _: False, None)
+        yield from _members(source, form, Budget.of(limits or Limits(), source.size or 0), ways)
 
 
 def archive_form(source: Source) -> str | None:
@@ -77,30 +81,36 @@ def archive_form(source: Source) -> str | None:
     return guess.note if guess.kind is Kind.ARCHIVE else None
 
 
-def _inside(
-    source: Source, budget: Budget, zone: tzinfo, enter: Callable[[Source], bool], depth: int
-) -> Iterator[Source | SourceProblem]:
+class _Ways(NamedTuple):
+    """How the caller of `walk` wants it."""
+
+    zone: tzinfo
+    enter: Callable[[Source], bool]
+    on_folder: Callable[[Folder], None] | None
+
+
+def _inside(source: Source, budget: Budget, ways: _Ways, depth: int) -> Iterator[Source | SourceProblem]:
     form = archive_form(source)
-    if form is None or not enter(source):
+    if form is None or not ways.enter(source):
         return
     if depth > budget.limits.depth:
         detail = f"an archive inside {depth - 1} others was not entered: unpack it by hand"
         yield SourceProblem(source.path, Problem(ProblemKind.LIMIT, 0, 0, detail))
         return
-    for item in _members(source, form, budget, zone):
+    for item in _members(source, form, budget, ways):
         yield item
         if isinstance(item, Source):
-            yield from _inside(item, budget, zone, enter, depth + 1)
+            yield from _inside(item, budget, ways, depth + 1)
 
 
-def _members(source: Source, form: str, budget: Budget, zone: tzinfo) -> Iterator[Source | SourceProblem]:
+def _members(source: Source, form: str, budget: Budget, ways: _Ways) -> Iterator[Source | SourceProblem]:
     try:
         if form == "zip":
-            yield from zip_members(source, budget, zone)
+            yield from zip_members(source, budget, ways.zone, ways.on_folder)
         elif form == "tar":
-            yield from tar_members(source, source.open, [], budget)
+            yield from tar_members(source, source.open, [], budget, ways.on_folder)
         elif form in _PACKINGS:
-            yield from _unpacked(source, form, budget)
+            yield from _unpacked(source, form, budget, ways.on_folder)
         else:
             detail = f"{form} archives are not read: unpack it by hand"
             yield SourceProblem(source.path, Problem(ProblemKind.UNSUPPORTED, 0, 0, detail))
@@ -109,7 +119,9 @@ def _members(source: Source, form: str, budget: Budget, zone: tzinfo) -> Iterato
         yield SourceProblem(source.path, Problem(ProblemKind.UNREADABLE, 0, 0, f"reading its members broke off: {why}"))
 
 
-def _unpacked(source: Source, form: str, budget: Budget) -> Iterator[Source | SourceProblem]:
+def _unpacked(
+    source: Source, form: str, budget: Budget, on_folder: Callable[[Folder], None] | None
+) -> Iterator[Source | SourceProblem]:
     """The members of a compressed tar, or the one file of a .gz, .bz2 or .xz."""
     problems: list[Problem] = []
 
@@ -122,7 +134,7 @@ def _unpacked(source: Source, form: str, budget: Budget) -> Iterator[Source | So
     with unpacked() as stream:
         head = read_up_to(stream, HEAD_SIZE)
     if tell_kind(head, "").note == "tar":
-        yield from tar_members(source, unpacked, problems, budget)
+        yield from tar_members(source, unpacked, problems, budget, on_folder)
         return
     if budget.exhausted:
         problem = Problem(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from parsers.containers import zipformat as zf
 from parsers.containers.names import MemberPaths
 from parsers.containers.packing import BZIP2_IN_ZIP, DEFLATE, LZMA_IN_ZIP
-from parsers.containers.sources import Budget, Source, SourceProblem, checked_time
+from parsers.containers.sources import Budget, Folder, Source, SourceProblem, checked_time
 from parsers.containers.streams import Shared, Window, cheap_seek, open_member, read_at
 from parsers.containers.unpacked import Decompressed
 from parsers.problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
 _STORED = 0
@@ -27,8 +27,10 @@ _SCAN_FIRST = 1 << 12
 _SCAN_MOST = 1 << 20
 
 
-def zip_members(source: Source, budget: Budget, zone: tzinfo) -> Iterator[Source | SourceProblem]:
-    """The members of a zip, in the order of its directory; folders are left out.
+def zip_members(
+    source: Source, budget: Budget, zone: tzinfo, on_folder: Callable[[Folder], None] | None = None
+) -> Iterator[Source | SourceProblem]:
+    """The members of a zip, in the order of its directory; folders are told to `on_folder` alone.
 
     Survives: a lost, cut or broken central directory (members are then found by their local headers), data before the
     archive, zip64, lying sizes, bad CRCs. Refused with a problem: encrypted members, links, methods that Python cannot
@@ -39,7 +41,7 @@ def zip_members(source: Source, budget: Budget, zone: tzinfo) -> Iterator[Source
     stream = shared.acquire()
     try:
         if cheap_seek(stream):
-            yield from _Zip(source, shared, stream, budget, zone).members()
+            yield from _Zip(source, shared, stream, budget, (zone, on_folder)).members()
         else:
             detail = "a zip inside compressed data, too large to be held in memory: unpack it by hand"
             yield SourceProblem(source.path, Problem(ProblemKind.LIMIT, 0, 0, detail))
@@ -50,12 +52,19 @@ def zip_members(source: Source, budget: Budget, zone: tzinfo) -> Iterator[Source
 class _Zip:
     """One zip while it is walked."""
 
-    def __init__(self, source: Source, shared: Shared, stream: BinaryIO, budget: Budget, zone: tzinfo) -> None:
+    def __init__(
+        self,
+        source: Source,
+        shared: Shared,
+        stream: BinaryIO,
+        budget: Budget,
+        ways: tuple[tzinfo, Callable[[Folder], None] | None],
+    ) -> None:
         self._archive = source.path
         self._shared = shared
         self._stream = stream
         self._budget = budget
-        self._zone = zone
+        self._zone, self._on_folder = ways
         self._paths = MemberPaths(source.path, budget.limits)
         self._size = stream.seek(0, 2)
         self._starts: list[int] = []
@@ -98,6 +107,7 @@ class _Zip:
         packed = entry.packed or 0
         taken = local is not None and self._take(entry.header, local.data + packed)
         if self._is_folder(entry):
+            self._tell_folder(entry, local)
             return
         refusal = self._refusal(entry)
         if refusal is not None:
@@ -133,7 +143,9 @@ class _Zip:
             refusal = self._refusal(entry)
             if refusal is not None:
                 yield SourceProblem(self._paths.shown(entry.name), refusal)
-            elif not self._is_folder(entry) and self._take(at, end):
+            elif self._is_folder(entry):
+                self._tell_folder(entry, local)
+            elif self._take(at, end):
                 yield self._member(entry, local)
             at = max(local.data, min(end, self._size))
         if self._scanned > self._scan_limit:
@@ -184,6 +196,12 @@ class _Zip:
     @staticmethod
     def _is_folder(entry: zf.Entry) -> bool:
         return entry.name.endswith(("/", "\\")) or (entry.dos_directory and not entry.size)
+
+    def _tell_folder(self, entry: zf.Entry, local: zf.Local | None) -> None:
+        if self._on_folder is not None and not self._paths.too_long(entry.name) and self._budget.claim_folder():
+            extra = b"" if local is None else local.entry.extra
+            modified, basis = checked_time(*zf.modified(entry, extra, self._zone), [])
+            self._on_folder(Folder(self._paths.folder(entry.name), self._archive, modified, basis))
 
     def _refusal(self, entry: zf.Entry) -> Problem | None:
         kind, detail = ProblemKind.UNSUPPORTED, ""
