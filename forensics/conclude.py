@@ -36,7 +36,8 @@ def conclude(case: Case) -> Conclusions:
     """Analyse the case and fill its tables of conclusions, in one transaction with an audit entry `analyse`.
 
     Evidence that was read is worth more than what is made of it: a profile that cannot be used, or evidence that the
-    analysis stumbles over, is told and not raised. What is in the tables is never older than the evidence.
+    analysis stumbles over, is told and not raised; the tables are then empty. Where a run is killed before this one
+    ends they stay as they were: the audit ends in an `ingest_end` without `analyse`; the next ingest mends it.
 
     Raises:
         FailedError: the case cannot be written.
