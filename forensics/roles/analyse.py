@@ -71,7 +71,8 @@ def store_roles(case: Case, analysis: Analysis) -> None:
             store_roles(case, analysis)
         return
     first = analysis.roles()
-    histories = [first, *(history for history in analysis.all_roles() if history.group != first.group)]
+    every = [] if first.group is None else analysis.all_roles()
+    histories = [first, *(history for history in every if history.group != first.group)]
     for table in CONCLUSION_TABLES:
         case.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
     for history in histories:
