@@ -33,6 +33,12 @@ _STEPS_MAX: Final = 64
 _ISO: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\s*Z?", re.ASCII)
 
 
+_MOMENTS_MAX: Final = 12
+"""More settings of a clock than these, of which the size is not logged, are a time service at work."""
+
+_SAME_MOMENT: Final = 60 * TICKS_PER_SECOND
+
+
 class Step(NamedTuple):
     """A clock set anew.
 
@@ -94,7 +100,34 @@ def recorded_steps(evidence: Evidence, seen: Sequence[Observation]) -> dict[str,
     for fall in sorted(set(evidence.falls)):
         if fall.log[0] in evidence.nodes and fall.log not in anew:
             falls[fall.log[0]].append(fall)
-    return {node: _in_order(_merge(exact[node], falls[node])) for node in evidence.nodes}
+    said = hints(seen)
+    return {
+        node: _in_order(_with_moments(_merge(exact[node], falls[node]), said.get(node, ()))) for node in evidence.nodes
+    }
+
+
+def _with_moments(steps: list[Step], moments: Sequence[Place]) -> list[Step]:
+    """The steps, and those of which only the moment is logged: how far the clock was set is not known.
+
+    A clock that a service sets many times is not cut to pieces: what its log says is then only used where bounds part.
+    """
+    found = list(steps)
+    if len(moments) > _MOMENTS_MAX:
+        return found
+    for place in sorted(moments, key=lambda place: (place.raw, place.log or ("", ""), place.number or 0)):
+        starts = {place.log: place.number} if place.log is not None and place.number is not None else {}
+        home = next((step for step in found if _is_at(place.raw, step)), None)
+        if home is None:
+            events = () if place.event is None else (place.event,)
+            found.append(Step(place.raw, place.raw, exact=False, starts=starts, events=events))
+        elif not home.exact:
+            _note(home, starts)
+    return found
+
+
+def _is_at(raw: int, step: Step) -> bool:
+    low, high = min(step.old, step.new), max(step.old, step.new)
+    return low - _SAME_MOMENT <= raw <= high + _SAME_MOMENT
 
 
 def _numbered_anew(evidence: Evidence) -> set[tuple[str, str]]:

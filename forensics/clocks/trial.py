@@ -156,10 +156,20 @@ class Trial:
         done = [self.reference]
         for index in self._longest():
             least, most = self._apart(self.root, index)
-            if index != self.root and least is not None and most is not None:
+            # The middle of what is bounded to hours only is no place to look from.
+            if index != self.root and least is not None and most is not None and most - least <= 2 * APART:
                 self.centre[self.stretches[index].node] = (least + most) // 2
                 done.append(self.stretches[index].node)
         return done
+
+    def _within(self, node: str, centre: int) -> int:
+        """What lies nearest to a centre within the bounds of the node's longest stretch."""
+        for index in self._longest():
+            if self.stretches[index].node == node:
+                least, most = self._apart(self.root, index)
+                centre = max(centre, least) if least is not None else centre
+                centre = min(centre, most) if most is not None else centre
+        return centre
 
     def _longest(self) -> list[int]:
         """Index of each node's stretch whose offset its rough ones are told from."""
@@ -185,7 +195,7 @@ class Trial:
             )
             if score > 1:
                 # One move alone is no vote: it may as well be two.
-                self.centre[node] = self.centre[base] + votes[base, node][0]
+                self.centre[node] = self._within(node, self.centre[base] + votes[base, node][0])
             done.append(node)
             left.remove(node)
 
