@@ -57,14 +57,20 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
 
 
 def _cut_logs(case: Case, files: list[EvidenceRow], owners: dict[int, Owner]) -> frozenset[tuple[str, str]]:
-    """Logs of which something is lost behind their last record, in the file that reaches furthest."""
-    last: dict[Owner, EvidenceRow] = {}
+    """Logs of which something is lost behind their last record, in the file that reaches furthest.
+
+    Of a damaged file in which nothing is left to read nobody knows how far it reached.
+    """
+    last: dict[Owner, tuple[int, int, str, int]] = {}
+    emptied = {owners[row.id] for row in files if row.live == 0 and _is_cut(case, row.id)}
     for row in files:
         if row.live and row.last_record is not None:
-            known = last.get(owners[row.id])
-            if known is None or (row.last_record, row.path) > (known.last_record or 0, known.path):
-                last[owners[row.id]] = row
-    return frozenset((owner.node, owner.log) for owner, row in last.items() if _is_cut(case, row.id))
+            # By time: the numbers of a log that was cleared start anew.
+            _, newest = _newest(case, row.id)
+            reach = newest, row.last_record, row.path, row.id
+            last[owners[row.id]] = max(reach, last.get(owners[row.id], reach))
+    cut = emptied | {owner for owner, (*_, row_id) in last.items() if _is_cut(case, row_id)}
+    return frozenset((owner.node, owner.log) for owner in cut)
 
 
 def _is_cut(case: Case, evidence_id: int) -> bool:
@@ -74,6 +80,14 @@ def _is_cut(case: Case, evidence_id: int) -> bool:
     damage = [problem.offset + problem.length for problem in problems if problem.kind in _HOLES]
     if not damage:
         return False
-    newest = "SELECT offset FROM events WHERE evidence_id = ? AND recovered = 0 ORDER BY record_number DESC LIMIT 1"
-    offset = next(case.rows(newest, (evidence_id,)), (None,))[0]
+    offset, _ = _newest(case, evidence_id)
     return offset is None or max(damage) > offset
+
+
+def _newest(case: Case, evidence_id: int) -> tuple[int | None, int]:
+    """Offset and time of a file's record with the highest number."""
+    newest = (
+        "SELECT offset, coalesce(generated_filetime, 0) FROM events"
+        " WHERE evidence_id = ? AND recovered = 0 ORDER BY record_number DESC LIMIT 1"
+    )
+    return next(case.rows(newest, (evidence_id,)), (None, 0))

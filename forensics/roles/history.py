@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from forensics.roles.confidence import weaker
 from forensics.roles.conflicts import claimed_by, clashes, contested_spans
-from forensics.roles.coverage import LogCover, Telling
+from forensics.roles.coverage import Telling
+from forensics.roles.ground import Ground
 from forensics.roles.groups import group_names, mailbox_group
 from forensics.roles.intervals import intervals_of, no_surer
 from forensics.roles.knowledge import tenures
 from forensics.roles.model import ClockOffset, Confidence, RoleConflict, RoleHistory, RoleInterval, RoleTransition
 from forensics.roles.owner import find_owners
-from forensics.roles.presence import absences, signs_of_life
+from forensics.roles.presence import absences
 from forensics.roles.scene import Scene
 from forensics.roles.signs import Times, signs_of
 from forensics.roles.transitions import moves_of
@@ -38,7 +39,8 @@ def all_histories(evidence: Evidence, clocks: Clocks, well_known: Iterable[str])
     names = group_names(evidence.observations)
     if not names:
         return [mailbox_history(evidence, clocks, well_known)]
-    return [reconstruct(evidence, clocks, name, mailbox=name == choice.group and choice.sure, why="") for name in names]
+    ground = Ground(evidence, clocks)
+    return [reconstruct(ground, clocks, name, mailbox=name == choice.group and choice.sure, why="") for name in names]
 
 
 def mailbox_history(evidence: Evidence, clocks: Clocks, well_known: Iterable[str]) -> RoleHistory:
@@ -46,7 +48,7 @@ def mailbox_history(evidence: Evidence, clocks: Clocks, well_known: Iterable[str
     choice = mailbox_group(evidence.observations, well_known)
     cap = Confidence.CERTAIN if choice.sure or choice.group is None else Confidence.POSSIBLE
     mailbox = choice.sure or choice.group is None
-    return reconstruct(evidence, clocks, choice.group, mailbox=mailbox, why=choice.why, cap=cap)
+    return reconstruct(Ground(evidence, clocks), clocks, choice.group, mailbox=mailbox, why=choice.why, cap=cap)
 
 
 def group_history(evidence: Evidence, clocks: Clocks, well_known: Iterable[str], group: str) -> RoleHistory | None:
@@ -58,11 +60,12 @@ def group_history(evidence: Evidence, clocks: Clocks, well_known: Iterable[str],
     # Who names a group that nothing tells apart says which one is the mailbox server's.
     apart = {name.casefold() for name in well_known}
     mailbox = named == choice.group if choice.sure else named.casefold() not in apart
-    return reconstruct(evidence, clocks, named, mailbox=mailbox, why="The group was named by the analyst.")
+    why = "The group was named by the analyst."
+    return reconstruct(Ground(evidence, clocks), clocks, named, mailbox=mailbox, why=why)
 
 
 def reconstruct(
-    evidence: Evidence,
+    ground: Ground,
     clocks: Clocks,
     group: str | None,
     *,
@@ -73,25 +76,17 @@ def reconstruct(
     """The best explanation of all claims on a group, with how sure it is.
 
     Args:
-        evidence: what the logs claim and cover.
+        ground: what the logs claim and cover.
         clocks: the nodes' clocks.
         group: name of the group; None where the mailbox server's is not named.
         mailbox: whether it is the mailbox server's.
         why: why this group.
         cap: the word that nothing exceeds.
     """
-    nodes = tuple(evidence.nodes)
-    signs = signs_of(evidence.observations, nodes, group, clocks, mailbox=mailbox)
-    cover = LogCover(evidence, clocks)
+    nodes, cover, spans = ground.nodes, ground.cover, ground.spans
+    signs = signs_of(ground.observations(group), nodes, group, clocks, mailbox=mailbox)
     telling = Telling(cover, signs, nodes)
-    spans = {
-        node: (clocks.moment(node, first).time, clocks.moment(node, last).time)
-        for node, (first, last) in evidence.nodes.items()
-    }
-    absent = {
-        node: absences(node, signs, signs_of_life(node, evidence.observations, clocks), spans[node][1])
-        for node in nodes
-    }
+    absent = {node: absences(node, signs, ground.life[node], spans[node][1]) for node in nodes}
     ownership = find_owners(signs, nodes, telling.told)
 
     def run_end(sign: Sign) -> int:
@@ -106,6 +101,8 @@ def reconstruct(
         absent=absent,
         contested=contested_spans(found),
         stops_told=telling.stops_told,
+        sharp=ground.sharp,
+        shown_sharply=ground.shown_sharply,
         cap=weaker(cap, Confidence.CERTAIN),
     )
     moves = moves_of(scene, telling.told)

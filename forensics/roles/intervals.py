@@ -105,7 +105,7 @@ def _piece(node: str, role: Role, span: Span, scene: Scene) -> Piece:
     ]
     supporting, margin, bridged = _support(node, role, span, scene)
     seen = scene.stops_told(node, start, end)
-    whole = not bridged and seen and all(sign.sharp for sign in supporting)
+    whole = not bridged and seen and all(sign.sharp for sign in supporting) and all(map(scene.sharp, span))
     word = judge(supporting, against, margin, whole=whole, at_most=scene.cap)
     contested = overlaps(scene.contested, start, end)
     if contested:
@@ -177,7 +177,8 @@ def _down(node: str, span: Span, scene: Scene) -> Piece:
         if absence.start < end and start < absence.end
         for sign in absence.signs
     ]
-    word = judge(signs, (), CLEAR, whole=all(sign.sharp for sign in signs), at_most=scene.cap)
+    whole = all(sign.sharp for sign in signs) and all(map(scene.sharp, span))
+    word = judge(signs, (), CLEAR, whole=whole, at_most=scene.cap)
     first, last = signs[0], signs[-1]
     back = "" if last is first else f", and back with {_named(last)}"
     return Piece(

@@ -9,14 +9,15 @@ from forensics.claims import GROUP_CLAIMS, Claim
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from forensics.observations import Observation
-    from forensics.roles.signs import Sign, Times
+    from forensics.roles.signs import Sign
 
 _STOPS: Final = frozenset({Claim.SHUTDOWN, Claim.DOWN, Claim.NODE_REMOVED})
 _MEMBER: Final = frozenset({Claim.JOINED, Claim.FORMED})
-_STARTS: Final = _MEMBER | {Claim.BOOT}
+STARTS: Final = _MEMBER | {Claim.BOOT}
+"""Claims with which a node begins to be there."""
+
 # A member's service starts within minutes of the boot; a later one is another start.
 _STARTING: Final = 10 * 60 * TICKS_PER_SECOND
 # One boot has several records; no machine starts twice within this.
@@ -45,7 +46,7 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
         life: moments at which the node logged something, sorted.
         end: end of the node's evidence.
     """
-    own = [s for s in signs if s.node == node and (s.claim in _STOPS or s.claim in _STARTS or s.claim in GROUP_CLAIMS)]
+    own = [s for s in signs if s.node == node and (s.claim in _STOPS or s.claim in STARTS or s.claim in GROUP_CLAIMS)]
     has_membership = any(sign.claim in _MEMBER for sign in own)
     found: list[Absence] = []
     stopped: list[Sign] = []
@@ -107,12 +108,3 @@ def _membership(own: Sequence[Sign], at: int, *, has_membership: bool) -> Sign:
 def _last_before(life: Sequence[int], moment: int) -> int | None:
     at = bisect_left(life, moment) - 1
     return life[at] if at >= 0 else None
-
-
-def signs_of_life(node: str, observations: Iterable[Observation], times: Times) -> list[int]:
-    """Moments at which a node logged something that the catalogue knows, but for its boots, sorted."""
-    return sorted(
-        times.moment(one.node, one.raw, one.log, one.number).time
-        for one in observations
-        if one.node == node and one.claim not in _STARTS and one.claim is not Claim.UNEXPECTED_SHUTDOWN
-    )

@@ -75,6 +75,8 @@ class Scene:
         tenures, absent: by node.
         contested: where more than one node claims to be active, a sorted union.
         stops_told: whether a log that tells of a node's stops and starts is whole between two moments.
+        sharp: whether it is known to two minutes when an edge was, by the clock that recorded it and the reference's.
+        shown_sharply: whether it is by the reference's.
         cap: the word that nothing of this group exceeds.
         passive: by node the signs of copying from an active node, by time.
         lines, terms, absences: by node its tenures, those in which it was active, and its absences.
@@ -86,6 +88,8 @@ class Scene:
     absent: Mapping[str, Sequence[Absence]]
     contested: list[Span]
     stops_told: Callable[[str, int, int], bool]
+    sharp: Callable[[int], bool]
+    shown_sharply: Callable[[int], bool]
     cap: Confidence
     passive: Mapping[str, list[Sign]] = field(init=False)
     lines: Mapping[str, Line[Tenure]] = field(init=False)

@@ -68,12 +68,26 @@ class Sign:
     @property
     def sharp(self) -> bool:
         """Whether it is known to two minutes when it was: what rests on a blurred one is never certain."""
-        return self.bounded and self.high - self.low <= _BLURRED
+        return sharp(self)
 
     @property
     def reference(self) -> str:
         """How conclusions name the event behind it."""
         return self.observation.reference
+
+
+class _Known(Protocol):
+    @property
+    def low(self) -> int: ...
+    @property
+    def high(self) -> int: ...
+    @property
+    def bounded(self) -> bool: ...
+
+
+def sharp(when: _Known) -> bool:
+    """Whether a time is known to two minutes."""
+    return when.bounded and when.high - when.low <= _BLURRED
 
 
 _MARK_WEIGHTS: Final = {"documented": 1.0, "inferred": 0.9, "common": 0.8, "unverified": 0.25, "unknown": 0.0}

@@ -83,6 +83,8 @@ def _move(before: Tenure, term: Tenure, scene: Scene, told: Callable[[str, int, 
         end.exact
         and begin.exact
         and all(sign.bounded for sign in (*end.signs, *begin.signs))
+        and scene.shown_sharply(before.end)
+        and scene.shown_sharply(begin.time)
         and all(
             begin.time - before.end <= _SHORT or told(node, before.end, begin.time) for node in (before.node, term.node)
         )
