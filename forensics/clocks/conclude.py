@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from forensics.clocks.model import ASSUMED_LIMIT, ClockSpan
 from forensics.clocks.solve import Distances
 from forensics.clocks.timeline import Clocks
+from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from forensics.clocks.solve import Edge
     from forensics.clocks.trial import Trial
+
+
+_NARROW: Final = 120 * TICKS_PER_SECOND
 
 
 def conclude(trial: Trial) -> Clocks:
@@ -80,8 +84,11 @@ def _worth_stating(trial: Trial, index: int, low: int | None, high: int | None) 
 
 
 def _middle(trial: Trial, index: int, low: int | None, high: int | None) -> int:
-    """The best estimate: the middle, else what lies nearest to no difference within the bounds."""
-    if low is not None and high is not None:
+    """The best estimate: the middle of narrow bounds, else where the moves fit best, or nearest to no difference.
+
+    Between wide bounds the truth lies at one of several places, and hardly in the middle.
+    """
+    if low is not None and high is not None and high - low <= _NARROW:
         return (low + high) // 2
     return _nearest(trial, index, low, high)
 
