@@ -23,6 +23,7 @@ GROUPS = ("CMS1", "MAIL", "Mailbox01", "EVS-ONE")
 CLUSTERS = ("EXCLUSTER", "CLU01")
 DOMAINS = ("contoso.local", "corp.example")
 _LONG = 0.01
+MOST_OFF = 600.0  # seconds
 
 
 def random_setting(seed: int, *, complete: bool | None = None) -> Setting:
@@ -43,20 +44,26 @@ def random_setting(seed: int, *, complete: bool | None = None) -> Setting:
     damage = Random(f"incident/{seed}/degraded")
     degraded = damage.sample(kinds, damage.choice((1, 1, 1, 2, 3)))
     is_complete = whole if complete is None else complete
+    start = filetime(datetime(2008, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(3 * 365 * 86_400)))
+    names, cms, cluster = rng.choice(NODE_NAMES), rng.choice(GROUPS), rng.choice(CLUSTERS)
+    domain = rng.choice(DOMAINS)
+    # The clocks may be twice as far apart as each is off.
+    skew = rng.choice((0, 1, 20, 60, 150, 300))
+    noise = 1500 if scenario == "long" else rng.choice((1500, 4000, 10_000))
+    dropped = rng.choice((0, 0.02))
     return Setting(
         scenario,
         system,
         seed,
-        start=filetime(datetime(2008, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(3 * 365 * 86_400))),
-        node_names=rng.choice(NODE_NAMES),
-        cms=rng.choice(GROUPS),
-        cluster=rng.choice(CLUSTERS),
-        domain=rng.choice(DOMAINS),
-        # The clocks may be twice as far apart as each is off.
-        skew_seconds=rng.choice((0, 1, 20, 60, 150, 300)),
-        noise_seconds=1500 if scenario == "long" else rng.choice((1500, 4000, 10_000)),
-        dropped_copies=rng.choice((0, 0.02)),
-        clock_steps=tuple(sorted(_step(rng, hours) for _ in range(steps))),
+        start=start,
+        node_names=names,
+        cms=cms,
+        cluster=cluster,
+        domain=domain,
+        skew_seconds=skew,
+        noise_seconds=noise,
+        dropped_copies=dropped,
+        clock_steps=_within(sorted(_step(rng, hours) for _ in range(steps)), skew),
         security_log=rng.random() < 0.3 or (is_complete and steps > 0),
         copy_times=rng.choice((COPIES_KEEP, COPIES_RECEIVE)),
         join_differences=rng.random() < 0.7,
@@ -70,3 +77,16 @@ def _step(rng: Random, hours: float) -> ClockStep:
     """Some seconds to ten minutes, forwards or back, at any time after the start."""
     seconds = rng.choice((rng.uniform(2, 30), rng.uniform(30, 600))) * rng.choice((-1, 1))
     return ClockStep(round(rng.uniform(0.2, hours - 0.2), 4), rng.randrange(2), round(seconds, 3))
+
+
+def _within(steps: list[ClockStep], skew: float) -> tuple[ClockStep, ...]:
+    """The steps, each kept so small that no clock is ever off by more than ten minutes."""
+    room = MOST_OFF - skew
+    off = [0.0, 0.0]
+    kept = []
+    for step in steps:
+        seconds = step.seconds if abs(off[step.node] + step.seconds) <= room else -step.seconds
+        seconds = max(-room - off[step.node], min(seconds, room - off[step.node]))
+        off[step.node] += seconds
+        kept.append(step._replace(seconds=round(seconds, 3)))
+    return tuple(kept)
