@@ -18,14 +18,15 @@ def cut_logs(path, *files):
     """The logs of a case that are cut: files are (name, first number, hours at which they begin and end, problems)."""
     with Case.create(path) as case:
         for name, first, start, end, problems in files:
+            times = [START + hour * 3600 * SECOND for hour in range(start, end)]
             rows = [
                 dict.fromkeys(EVENT_COLUMNS)
                 | {
                     "log": "System", "record_number": first + at, "source": "EventLog", "event_id": 6013, "node": "A",
                     "computer": "A", "strings": "[]", "recovered": 0, "offset": 10 * at,
-                    "generated_filetime": START + hour * 3600 * SECOND, "written_filetime": START + hour * 3600 * SECOND,
+                    "generated_filetime": time, "written_filetime": time,
                 }
-                for at, hour in enumerate(range(start, end))
+                for at, time in enumerate(times)
             ]  # fmt: skip
             new = NewEvidence(
                 path=f"A/{name}", kind="evt", status="partial" if problems else "read", node="A", node_basis="events",
