@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from forensics.observations import Evidence, Observation
 
 _ROUNDS: Final = 4
+_CLEAR: Final = 120 * TICKS_PER_SECOND
 
 
 def _by_hour(edge: Edge) -> tuple[int, int, int]:
@@ -156,8 +157,8 @@ class Trial:
         done = [self.reference]
         for index in self._longest():
             least, most = self._apart(self.root, index)
-            # The middle of what is bounded to hours only is no place to look from.
-            if index != self.root and least is not None and most is not None and most - least <= 2 * APART:
+            # The middle of what is bounded to many minutes only is no place to look from.
+            if index != self.root and least is not None and most is not None and most - least <= _CLEAR:
                 self.centre[self.stretches[index].node] = (least + most) // 2
                 done.append(self.stretches[index].node)
         return done
