@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from forensics import __version__
 from forensics.case import audit
 from forensics.errors import CcrfError, one_line
+from forensics.files.load import FILE_TABLES, file_evidence, forget_files, store_files
 from forensics.roles.analyse import CONCLUSION_TABLES, analyse, store_roles
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def conclude(case: Case) -> Conclusions:
         with case.transaction():
             analysis = analyse(case)
             store_roles(case, analysis)
+            store_files(case, file_evidence(case, analysis))
             audit.append(case, "analyse", {"version": __version__, **_counts(case)})
     except CcrfError as error:
         problem = str(error)
@@ -59,6 +61,7 @@ def conclude(case: Case) -> Conclusions:
     with case.transaction():
         for table in CONCLUSION_TABLES:
             case.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+        forget_files(case)
         audit.append(case, "analyse", {"version": __version__, "failed": problem})
     return Conclusions(None, problem, failure)
 
@@ -66,5 +69,5 @@ def conclude(case: Case) -> Conclusions:
 def _counts(case: Case) -> dict[str, int]:
     return {
         table: case.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own names
-        for table in CONCLUSION_TABLES
+        for table in (*CONCLUSION_TABLES, *FILE_TABLES)
     }

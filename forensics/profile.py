@@ -19,6 +19,8 @@ from forensics.errors import MissingPathError, ProfileError
 from forensics.profile_faults import Fault, faults_of, read_toml
 from forensics.profile_lines import Lines
 from forensics.profile_rows import (
+    BackupPattern,
+    BackupZone,
     CheckpointKey,
     Cycle,
     DataFolder,
@@ -75,6 +77,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     unreplicated: tuple[Unreplicated, ...] = ()
     cycles: tuple[Cycle, ...] = ()
     data_folders: tuple[DataFolder, ...] = ()
+    backup_patterns: tuple[BackupPattern, ...] = ()
+    backup_zones: tuple[BackupZone, ...] = ()
     registry_values: tuple[Named, ...] = ()
     cluster_groups: tuple[Named, ...] = ()
     logs: tuple[LogFile, ...] = ()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence  # noqa: TC003  (msgspec reads them at run time)
+from datetime import UTC, timedelta, timezone, tzinfo
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -22,6 +24,7 @@ PATTERN_TEXT_MAX: Final = 256
 _PATTERN_MAX: Final = 200
 _REPEATS_MAX: Final = 3
 _BRANCHES_MAX: Final = 4
+_STARS_MAX: Final = 3
 
 
 class Mark(StrEnum):
@@ -32,6 +35,36 @@ class Mark(StrEnum):
     COMMON = "common"  # common knowledge among administrators; treated as inferred
     UNVERIFIED = "unverified"  # an analyst's own hypothesis; makes a conclusion possible, never more
     UNKNOWN = "unknown"  # looked for and not found
+
+
+def _check_backup_pattern(pattern: str) -> None:
+    named = re.findall(r"\{([^{}]*)\}", pattern)
+    if unknown := sorted(set(named) - {"name", "stem", "stamp", "number"}):
+        raise ValueError(f"there is no {{{unknown[0]}}}: only {{name}}, {{stem}}, {{stamp}} and {{number}}")
+    if named.count("name") + named.count("stem") != 1:
+        raise ValueError("it needs {name} or {stem} once: which file the path is a backup of")
+    if len(named) != len(set(named)):
+        raise ValueError("each of {stamp} and {number} stands there once at most")
+    if pattern.count("*") > _STARS_MAX:
+        raise ValueError(f"it has more than {_STARS_MAX} stars")
+    if "\\" in pattern:
+        raise ValueError("paths are compared with forward slashes")
+
+
+def _check_zone(zone: str) -> None:
+    zone_of(zone)
+
+
+def zone_of(name: str) -> tzinfo:
+    """The zone of that name, `Europe/Berlin`, `UTC` or `+01:00`; ValueError for one that is not known."""
+    if offset := re.fullmatch(r"([+-])([0-9]{2}):?([0-9]{2})", name):
+        delta = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        if delta < timedelta(hours=24):
+            return timezone(-delta if offset[1] == "-" else delta)
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a known time zone: use one such as Europe/Berlin or +01:00") from None
 
 
 class Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +104,36 @@ class DataFolder(Fact, frozen=True, kw_only=True):
 
     key_field: ClassVar[str] = "pattern"
     pattern: Text
+
+
+class BackupPattern(Fact, frozen=True, kw_only=True):
+    """Where a backup of a replicated file lies, as a glob over paths with forward slashes, without case.
+
+    A star stands for any characters, a question mark for one, within folders and across them. `{name}` stands for the
+    name of a replicated file and `{stem}` for it without its extension, one of them is needed; `{stamp}` for a moment,
+    year first; `{number}` for up to six digits.
+    """
+
+    key_field: ClassVar[str] = "pattern"
+    field_checks: ClassVar[Mapping[str, Callable[[Any], None]]] = {"pattern": _check_backup_pattern}
+    pattern: Text
+
+    def __post_init__(self) -> None:
+        """Refuse what can never match, and what could take for ever."""
+        _check_backup_pattern(self.pattern)
+
+
+class BackupZone(Fact, frozen=True, kw_only=True):
+    """The zone in which moments in names of backups were written, on one node or (`*`) on any."""
+
+    key_field: ClassVar[str] = "node"
+    field_checks: ClassVar[Mapping[str, Callable[[Any], None]]] = {"zone": _check_zone}
+    node: Text = "*"
+    zone: Text
+
+    def __post_init__(self) -> None:
+        """Refuse a zone that is not known."""
+        _check_zone(self.zone)
 
 
 class Named(Fact, frozen=True, kw_only=True):

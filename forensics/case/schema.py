@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # "CCRF": `file` and others show it; https://sqlite.org/pragma.html#pragma_application_id
 APPLICATION_ID: Final = 0x43435246
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 PAGE_SIZE: Final = 8192
 
 TABLES: Final[dict[str, dict[str, type]]] = {
@@ -38,10 +38,15 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "keywords": str, "process_id": int, "thread_id": int, "activity_id": str,
         "event_source_name": str, "offset": int, "generated_filetime": int, "written_filetime": int,
     },
+    "folders": {
+        "id": int, "path": str, "root": str, "container": str, "modified": str, "modified_filetime": int,
+        "modified_basis": str,
+    },
     "contents": {"sha256": str, "size": int, "bytes": bytes},
     "backup_sets": {
         "id": int, "node": str, "location": str, "made": str, "trigger": str, "files": str, "missing": str,
         "complete": int, "consistent": int, "recommended": int, "confidence": str, "evidence": str, "why": str,
+        "made_filetime": int, "made_basis": str, "not_before": str, "not_after": str, "undo": int,
     },
     "file_versions": {
         "id": int, "evidence_id": int, "node": str, "name": str, "role": str, "path": str, "sha256": str, "size": int,
@@ -102,6 +107,7 @@ _NOT_NULL = {
     "problems": {"evidence_id", "kind", "offset", "length", "detail"},
     "events": {"evidence_id", "recovered"},
     "contents": {"size"},
+    "folders": {"path"},
     "audit": {"time", "action", "detail", "previous_hash", "hash"},
 }
 _SMALL_INDEXES = {
@@ -109,6 +115,8 @@ _SMALL_INDEXES = {
     "file_versions": [["evidence_id"], ["sha256"]],
     "message_texts": [["evidence_id"]],
 }
+# The same folder with another time is another observation of it.
+_FOLDERS_BY_IDENTITY = "CREATE UNIQUE INDEX folders_by_identity ON folders(path, modified_filetime)"
 # Each costs a bulk load about a microsecond a row: only what `ccrf events`, coverage and verify ask for.
 EVENT_INDEXES: Final[dict[str, list[str]]] = {
     "events_by_source": ["source", "event_id"],
@@ -134,6 +142,7 @@ def create_schema(connection: sqlite3.Connection) -> None:
     for name in TABLES:
         _create_table(database, name)
     database.table("evidence").create_index(["path", "sha256"], index_name="evidence_by_identity", unique=True)
+    connection.execute(_FOLDERS_BY_IDENTITY)
     for name, indexes in _SMALL_INDEXES.items():
         for columns_of_index in indexes:
             database.table(name).create_index(columns_of_index)
@@ -168,8 +177,32 @@ def _to_2(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE INDEX idx_message_texts_evidence_id ON message_texts(evidence_id)")
 
 
+def _to_3(connection: sqlite3.Connection) -> None:
+    """Room for the times of folders, and for what is known of backup sets."""
+    database = sqlite_utils.Database(connection)
+    # Some cases of version 2 were made before the table of rendered messages was.
+    for name in ("folders", "rendered_messages"):
+        foreign_keys = [sqlite_utils.db.ForeignKey(name, *key) for key in _FOREIGN_KEYS.get(name, [])]
+        key = _PRIMARY_KEYS.get(name, "id")
+        not_null = _NOT_NULL.get(name, set())
+        connection.execute(
+            database.create_table_sql(
+                name, TABLES[name], pk=key, foreign_keys=foreign_keys, not_null=not_null, if_not_exists=True
+            )
+        )
+    connection.execute(_FOLDERS_BY_IDENTITY)
+    for column, kind in (
+        ("made_filetime", "INTEGER"),
+        ("made_basis", "TEXT"),
+        ("not_before", "TEXT"),
+        ("not_after", "TEXT"),
+        ("undo", "INTEGER"),
+    ):
+        connection.execute(f"ALTER TABLE backup_sets ADD COLUMN {column} {kind}")
+
+
 # From version n to n + 1; each runs inside one transaction.
-MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _to_2}
+MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _to_2, 2: _to_3}
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> int:

@@ -26,6 +26,7 @@ from forensics.case.schema import EVENT_COLUMNS
 from forensics.case.values import sql_int, sql_text, text_from_sql
 from forensics.errors import CaseExistsError, FailedError, MissingPathError
 from parsers.problems import Problem, ProblemKind
+from parsers.times import iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -263,6 +264,16 @@ class Case:
                     "INSERT OR IGNORE INTO contents(sha256, size) VALUES (?, ?)", (new.sha256, new.size or 0)
                 )
             return self._insert("file_versions", {name: getattr(new, name) for name in FILE_VERSION_COLUMNS})
+
+    def add_folder(self, path: str, root: str, container: str | None, modified: int, basis: str) -> None:
+        """Keep the last-modified time of a folder, FILETIME; the same folder with the same time is not added again."""
+        row = (sql_text(path), sql_text(root), container and sql_text(container), iso_utc(modified), modified, basis)
+        with self._writing():
+            self.connection.execute(
+                "INSERT OR IGNORE INTO folders(path, root, container, modified, modified_filetime, modified_basis)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                row,
+            )
 
     def counts(self) -> Counts:
         """How much the case holds."""

@@ -135,6 +135,7 @@ class FileEvidence:
         sets: backup sets, sorted by id.
         other: sightings that are neither.
         collected: by node the FILETIME (raw) at which its evidence ends: live files were as they are then.
+        notes: sentences on what had to be chosen or was set apart, sorted.
     """
 
     names: tuple[str, ...]
@@ -142,6 +143,7 @@ class FileEvidence:
     sets: tuple[BackupSet, ...]
     other: tuple[Sighting, ...]
     collected: Mapping[str, int]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from forensics.case.values import sql_text
 from forensics.errors import StrictDamageError
 from forensics.ingest.account import IngestSummary, harmful, in_words, worst
 from forensics.ingest.nodes import NodeBasis
-from parsers.containers.sources import ModifiedBasis, Source, SourceProblem
+from parsers.containers.sources import Folder, ModifiedBasis, Source, SourceProblem
 from parsers.kinds import Kind
 from parsers.problems import Problem, ProblemKind
 from parsers.times import iso_utc
@@ -151,6 +151,11 @@ class Register:
         self.summary.ignored += status == "ignored"
         if status in {"partial", "failed"}:
             self.summary.issues.append(worst(path, status, self._case.problems(evidence_id)))
+
+    def folder(self, folder: Folder) -> None:
+        """Keep when a folder was changed last; one without a time says nothing."""
+        if folder.modified is not None:
+            self._case.add_folder(folder.path, self.root, folder.container, folder.modified, folder.modified_basis)
 
     # --- archives -----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from forensics import __version__
 from forensics.case import audit
 from forensics.case.rows import NewFileVersion
 from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDamageError, UsageError
+from forensics.files.knowledge import Knowledge
 from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary, Progress, harmful
 from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
@@ -106,6 +107,7 @@ class _Ingest:
         self._decoders = decoders
         self._on_progress = on_progress
         self._profile = load_profile(options.profile) if options.profile else profile_of(case)
+        self._knowledge = Knowledge(self._profile)
         self._register = Register(case, node_name((options.node or "").strip()), strict=options.strict)
         self._summary = self._register.summary
         self._explicit: set[str] = set()
@@ -120,7 +122,12 @@ class _Ingest:
                 self._register.root = name
                 if path.is_file():
                     self._explicit.add(name)
-                items = walk(path, source_tz=self._options.source_tz or UTC, enter=self._register.to_enter)
+                items = walk(
+                    path,
+                    source_tz=self._options.source_tz or UTC,
+                    enter=self._register.to_enter,
+                    on_folder=self._register.folder,
+                )
                 while self._some(items):
                     pass
         except StrictDamageError:
@@ -272,8 +279,12 @@ class _Ingest:
 
     def _other(self, source: Source, print_: Fingerprint, guess: KindGuess, problems: list[Problem]) -> None:
         """A file of which this version keeps the hash, and of replicated files the content."""
-        # A .fdb without content is a version of that file, and a telling one.
-        kind = Kind.FDB if not print_.size and guess.claimed is Kind.FDB else guess.kind
+        kind = guess.kind
+        # A .fdb without content is a version of that file, and a telling one. A backup may have lost the extension.
+        if (not print_.size and guess.claimed is Kind.FDB) or (
+            kind in {Kind.OTHER, Kind.TEXT} and self._knowledge.fits(source.path)
+        ):
+            kind = Kind.FDB
         status = "empty" if not print_.size else "read" if kind is Kind.FDB else "ignored"
         if harmful(problems):
             status = "partial"
