@@ -258,23 +258,36 @@ def test_an_older_case_with_a_migration_opens(tmp_path: Path, monkeypatch: pytes
     Case.open(path).close()
 
 
-def test_a_case_of_version_1_becomes_one_of_today(tmp_path: Path) -> None:
-    """The migration from version 1 gives the tables and columns that a new case has."""
+_SINCE_2 = ("role_conflicts", "clock_offsets", "rendered_messages", "message_texts", "learned_events")
+
+
+@pytest.mark.parametrize(
+    ("version", "without"), [(1, _SINCE_2), (2, ()), (2, ("rendered_messages",))], ids=["1", "2", "early 2"]
+)
+def test_a_case_of_an_older_version_becomes_one_of_today(
+    tmp_path: Path, version: int, without: tuple[str, ...]
+) -> None:
+    """The migrations give the tables, columns and keys that a new case has, whichever version they begin with."""
     path, new = tmp_path / "case.db", tmp_path / "new.db"
     Case.create(new).close()
     with Case.create(path) as case:
-        for name in ("role_conflicts", "clock_offsets", "rendered_messages", "message_texts", "learned_events"):
+        for name in (*without, "folders"):
             case.connection.execute(f"DROP TABLE {name}")
-        case.connection.execute("ALTER TABLE role_intervals DROP COLUMN contradicted_by")
-        case.connection.execute("PRAGMA user_version = 1")
+        for name in ("made_filetime", "made_basis", "not_before", "not_after", "undo"):
+            case.connection.execute(f"ALTER TABLE backup_sets DROP COLUMN {name}")
+        if version == 1:
+            case.connection.execute("ALTER TABLE role_intervals DROP COLUMN contradicted_by")
+        case.connection.execute(f"PRAGMA user_version = {version}")
     columns = (
         "SELECT t.name, c.name, c.type FROM sqlite_master t, pragma_table_info(t.name) c"
         " WHERE t.type = 'table' ORDER BY t.name, c.name"
     )
+    indexes = "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'folders' ORDER BY name"
     keys = 'SELECT t.name, k."from", k."table" FROM sqlite_master t, pragma_foreign_key_list(t.name) k ORDER BY 1, 2'
     with Case.open(path, write=True) as migrated, Case.open(new) as fresh:
         assert list(migrated.rows(columns)) == list(fresh.rows(columns))
         assert list(migrated.rows(keys)) == list(fresh.rows(keys))
+        assert list(migrated.rows(indexes)) == list(fresh.rows(indexes)) != []
 
 
 def test_reading_changes_nothing(tmp_path: Path) -> None:

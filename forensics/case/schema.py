@@ -116,7 +116,7 @@ _SMALL_INDEXES = {
     "message_texts": [["evidence_id"]],
 }
 # The same folder with another time is another observation of it.
-_FOLDERS_BY_IDENTITY = "CREATE UNIQUE INDEX folders_by_identity ON folders(path, modified_filetime)"
+_FOLDERS_BY_IDENTITY = "CREATE UNIQUE INDEX IF NOT EXISTS folders_by_identity ON folders(path, modified_filetime)"
 # Each costs a bulk load about a microsecond a row: only what `ccrf events`, coverage and verify ask for.
 EVENT_INDEXES: Final[dict[str, list[str]]] = {
     "events_by_source": ["source", "event_id"],
@@ -191,14 +191,11 @@ def _to_3(connection: sqlite3.Connection) -> None:
             )
         )
     connection.execute(_FOLDERS_BY_IDENTITY)
-    for column, kind in (
-        ("made_filetime", "INTEGER"),
-        ("made_basis", "TEXT"),
-        ("not_before", "TEXT"),
-        ("not_after", "TEXT"),
-        ("undo", "INTEGER"),
-    ):
-        connection.execute(f"ALTER TABLE backup_sets ADD COLUMN {column} {kind}")
+    there = {row[1] for row in connection.execute("PRAGMA table_info(backup_sets)")}
+    for column in ("made_filetime", "made_basis", "not_before", "not_after", "undo"):
+        if column not in there:
+            kind = "INTEGER" if TABLES["backup_sets"][column] is int else "TEXT"
+            connection.execute(f"ALTER TABLE backup_sets ADD COLUMN {column} {kind}")
 
 
 # From version n to n + 1; each runs inside one transaction.
