@@ -68,7 +68,8 @@ TABLES = {
     "events": "(SELECT path FROM evidence WHERE id = evidence_id), log, record_number, time_generated, source,"
     " event_id, strings, node, recovered, offset",
     "contents": "sha256, size, bytes",
-    "file_versions": "path, node, name, role, sha256, modified",
+    "file_versions": "path, node, name, sha256, modified",  # the role is a conclusion, drawn after the ingest
+    "folders": "path, modified_filetime, modified_basis",
     "problems": "(SELECT path FROM evidence WHERE id = evidence_id), kind, offset, length, detail",
     "events_fts": "strings",
 }
