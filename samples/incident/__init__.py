@@ -2,10 +2,12 @@
 
     python -m samples.incident --scenario failover-in-window --system 2008 --seed 1 -o incident.zip --archive
     python -m samples.incident --random 12 --incomplete -o incident
+    python -m samples.incident --random-loss 12 -o incident
 
-`build(Setting(...))` and `random_incident(seed, complete=...)` give an `Incident`: `items` are its files, `entries` the
-records that readers find in its log files, with the truth about each record (true time, whose copy it is), so that
-thousands of incidents can be judged without building and reading files. `judging` helps to read a truth;
+`build(Setting(...))`, `random_incident(seed, complete=...)` (roles and clocks) and `random_loss_incident` (what became
+of files) give an `Incident`: `items` are its files, `entries` the records that readers find in its log files, with the
+truth about each record (true time, whose copy it is), `files` what is no log, so that thousands of incidents can be
+judged without building and reading files. `judging` and `judging_losses` help to read a truth;
 `failover_cluster` simulates clusters of three and four nodes and several groups.
 
 Evidence, below the root: `EXNODE1/Logs/` (Server 2003: `SysEvent.Evt`, `AppEvent.Evt`, both nodes' entries in each;
@@ -18,8 +20,8 @@ earlier, in degraded evidence), and
 The truth is written beside the evidence, never inside it, as JSON. Times are true UTC, `2008-01-10T12:00:35.000000Z`;
 only `modified` and `made_recorded` are by the clock of the node that set them.
 
-- `schema` 2 (1 had less, and the same of what it had); `scenario`, `system`, `seed`, `start`, `end`, `group` (of the
-  clustered mailbox server), `cluster`.
+- `schema` 3 (1 and 2 had less, and nearly the same of what they had); `scenario`, `system`, `seed`, `start`, `end`,
+  `group` (of the clustered mailbox server), `cluster`.
 - `nodes`: `name`, `clock`: list of `since`, `offset_seconds` (what the clock shows minus true time), `drift_ppm` (what
   it gains beside, in millionths of the time since `start`).
 - `clock_steps`: clocks that were set: `node`, `time`, `seconds` (forwards, or back), `logged` by the node itself.
@@ -35,14 +37,24 @@ only `modified` and `made_recorded` are by the clock of the node that set them.
   `online`. A group that starts to come online and does not get there has not moved.
 - `group_restarts`: groups that went offline and came online again on the same node: `group`, `node`, the rest as above.
 - `outages`: machines that went down: `node`, `kind` (restart, crash), `stopped`, `booted` (null: not before the end).
-- `edits`: `revision`, `parent` (revision that was changed), `time`, `modified`, `node`, `role` of the node at that
-  moment, `file`, `sha256`, `size`.
+- `edits`: what somebody saved: `revision`, `parent` (revision that was changed), `time`, `modified`, `made_by` (edit;
+  template: distributed; restore: old bytes saved anew), `node`, `role` of the node at that moment, `file`, `sha256`,
+  `size`.
 - `replications`: every copy that changed a file: `time`, `from`, `to`, `file`, `forced`, `copied`, `replaced`.
 - `backups`: `node`, `location` (folder, or pattern of names), `scheme`, `made`, `made_recorded`, `trigger`
-  (service_start, active_to_passive), `files` by name.
+  (service_start, active_to_passive), `files` and `paths` by name. A set that was lost with its disk is not there.
 - `live`: files by node and name at the end.
-- `losses`: saved changes that the node active at the end does not have: `kind`, `cause`, `file`, `node` that lacks
-  them, `saved_on`, `time` of the save, `lost`, `current`, `recoverable_from` (locations of backup sets), `live_on`.
+- `history`: what each node held when: `time`, `node`, `file`, the `state` from then on (null: none), `how`: install,
+  edit, template, restore, rebuild (by the product), copy, forced, preserved (a backup put back, times and all), delete,
+  disk (it went with its disk).
+- `losses`: what is lost at the end, by descent (module `losses`): `kind`, `cause`, `file`, `node` that lacks it
+  (`node_also`: others of which the same may be said), `saved_on`, `time` of the save, `began` (when what led to it was
+  done), `lost_at` (when that node's file was replaced, or the node became active without it), `lost`, `lineage` (hashes
+  of `lost` and what it was saved over, one after the other), `current`, `recoverable_from` (locations of backup sets),
+  `live_on`. What is lost may be in no file of the evidence (`judging_losses.known`).
+- `mended`: the same of losses that are no longer in place; `arguable`: what one reading of the rules calls a loss and
+  another does not.
+- `recommended`: location of the backup set to restore, if nothing is missing in the evidence; null: none.
 
 A file's state is `sha256`, `size`, `modified` everywhere.
 """
@@ -52,16 +64,21 @@ from __future__ import annotations
 from samples.incident import noise
 from samples.incident.built import Built
 from samples.incident.chance import random_setting
+from samples.incident.chance_losses import random_loss_setting
 from samples.incident.clock import TICKS
 from samples.incident.degrade import DEGRADATIONS, degrade, strays
+from samples.incident.degrade_files import FILE_DEGRADATIONS, degrade_files
 from samples.incident.logs import Hidden, LogRecords, Record, logs_of
 from samples.incident.scenarios import HOUR, SCENARIOS
+from samples.incident.scenarios_losses import LOSS_SCENARIOS
 from samples.incident.setting import SYSTEMS, ClockStep, Setting
 from samples.incident.simulation import Simulation
 from samples.incident.truth import truth
 
 __all__ = [
     "DEGRADATIONS",
+    "FILE_DEGRADATIONS",
+    "LOSS_SCENARIOS",
     "SCENARIOS",
     "SYSTEMS",
     "ClockStep",
@@ -72,6 +89,8 @@ __all__ = [
     "Setting",
     "build",
     "random_incident",
+    "random_loss_incident",
+    "random_loss_setting",
     "random_setting",
 ]
 
@@ -81,13 +100,20 @@ class Incident(Built["Setting"]):
 
     def __init__(self, simulation: Simulation) -> None:
         logs, nodes, done = degrade(simulation, logs_of(simulation))
-        super().__init__(simulation, logs, nodes, lambda: truth(simulation, done, strays(logs)))
+        files, done_to_files = degrade_files(simulation, nodes, logs)
+        super().__init__(
+            simulation,
+            files.logs,
+            nodes,
+            lambda: truth(simulation, done + done_to_files, strays(files.logs)),
+            files.left,
+        )
         self.setting = simulation.setting
 
 
 def build(setting: Setting) -> Incident:
     """Play an incident. KeyError for a scenario or a degradation that there is not."""
-    scenario = SCENARIOS[setting.scenario]
+    scenario = SCENARIOS.get(setting.scenario) or LOSS_SCENARIOS[setting.scenario]
     simulation = Simulation(setting)
     scenario.play(simulation)
     noise.start(simulation)
@@ -98,3 +124,8 @@ def build(setting: Setting) -> Incident:
 def random_incident(seed: int, *, complete: bool | None = None) -> Incident:
     """The incident of a seed: see `random_setting`."""
     return build(random_setting(seed, complete=complete))
+
+
+def random_loss_incident(seed: int, *, complete: bool | None = None) -> Incident:
+    """The incident of files of a seed: see `random_loss_setting`."""
+    return build(random_loss_setting(seed, complete=complete))

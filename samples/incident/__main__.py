@@ -7,7 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from samples.incident import DEGRADATIONS, SCENARIOS, SYSTEMS, ClockStep, Setting, build, random_setting
+from samples.incident import (
+    DEGRADATIONS,
+    FILE_DEGRADATIONS,
+    LOSS_SCENARIOS,
+    SCENARIOS,
+    SYSTEMS,
+    ClockStep,
+    Setting,
+    build,
+    random_loss_setting,
+    random_setting,
+)
 from samples.incident.evidence import write_folder, zip_bytes
 from samples.incident.setting import COPIES_KEEP, COPIES_RECEIVE
 
@@ -19,10 +30,12 @@ def main() -> None:
     output: Path = options.output
     if output.exists():
         parser.error(f"{output} exists already")
-    if options.random is None:
-        setting = Setting(options.scenario, options.system, options.seed)
-    else:
+    if options.random is not None:
         setting = random_setting(options.random, complete=options.complete)
+    elif options.random_loss is not None:
+        setting = random_loss_setting(options.random_loss, complete=options.complete)
+    else:
+        setting = Setting(options.scenario, options.system, options.seed)
     incident = build(replace(setting, **_changes(options)))
     if options.archive:
         output.write_bytes(zip_bytes(incident.items))
@@ -34,7 +47,8 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m samples.incident", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--scenario", choices=sorted(SCENARIOS))
+    which.add_argument("--scenario", choices=sorted(SCENARIOS | LOSS_SCENARIOS))
+    which.add_argument("--random-loss", type=int, metavar="SEED", help="the same of what becomes of files")
     which.add_argument("--random", type=int, metavar="SEED", help="everything by chance; other options change it")
     parser.add_argument("--system", choices=SYSTEMS, default="2008", help="Windows Server of the nodes (--scenario)")
     parser.add_argument("--seed", type=int, default=0, help="for --scenario")
@@ -45,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--step", type=_step, action="append", metavar="HOURS:NODE:SECONDS", help="set the clock of node 0 or 1"
     )
-    parser.add_argument("--degrade", choices=DEGRADATIONS, action="append", help="something missing or wrong")
+    parser.add_argument("--degrade", choices=DEGRADATIONS, action="append", help="logs missing or wrong")
+    parser.add_argument("--degrade-files", choices=FILE_DEGRADATIONS, action="append", help="files missing or wrong")
     parser.add_argument("--copy-times", choices=(COPIES_KEEP, COPIES_RECEIVE), help="whose time a copied entry has")
     parser.add_argument("--archive", action="store_true", help="a zip file instead of a folder")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="PATH")
@@ -64,6 +79,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
         "skew_seconds": options.skew,
         "clock_steps": options.step and tuple(sorted(options.step)),
         "degraded": options.degrade and tuple(options.degrade),
+        "degraded_files": options.degrade_files and tuple(options.degrade_files),
         "copy_times": options.copy_times,
     }
     return {name: value for name, value in asked.items() if value is not None}

@@ -50,9 +50,24 @@ def _numbered_name(backup: BackupSet, name: str) -> str:
     return f"{stem}.bak{backup.number}{dot}{extension}"
 
 
+def _iso_folder(backup: BackupSet) -> str:
+    """Colons are not allowed in names of Windows."""
+    return f"Backups/{moment(backup.made_raw):%Y-%m-%d %H-%M-%S}"
+
+
+def _stamped_name(backup: BackupSet, name: str) -> str:
+    stem, dot, extension = name.partition(".")
+    return f"{stem}_{_stamp(backup)}{dot}{extension}"
+
+
 SCHEMES: dict[str, Callable[[BackupSet, str], str]] = {
     "folder-stamp": lambda backup, name: f"Backup/{_stamp(backup)}/{name}",
     "folder-number": lambda backup, name: f"Backup.{backup.number:03d}/{name}",
     "suffix-stamp": lambda backup, name: f"{name}.{_stamp(backup)}",
     "bak-number": _numbered_name,
+    "folder-iso": lambda backup, name: f"{_iso_folder(backup)}/{name}",
+    "folder-plain-number": lambda backup, name: f"Backup{backup.number}/{name}",
+    "name-stamp": _stamped_name,
 }
+USUAL_SCHEMES = ("bak-number", "folder-number", "folder-stamp", "suffix-stamp")
+"""Of which a setting without a scheme gets one."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
 from samples.incident.engine import S
-from samples.incident.evidence import Item, evidence
+from samples.incident.evidence import Item, data_items, evidence
 from samples.incident.logs import LogRecords, records_of
 
 if TYPE_CHECKING:
@@ -25,21 +25,33 @@ class Built(Generic[S]):
         logs: the logs that are in the evidence.
         nodes: the nodes of which there is evidence.
         truth: gives what really happened, as plain JSON values.
+        left: what is left of a file or folder in the evidence.
     """
 
     def __init__(
-        self, simulation: Engine[S], logs: Sequence[Log], nodes: Sequence[str], truth: Callable[[], dict[str, Any]]
+        self,
+        simulation: Engine[S],
+        logs: Sequence[Log],
+        nodes: Sequence[str],
+        truth: Callable[[], dict[str, Any]],
+        left: Callable[[Item], Item | None] = lambda item: item,
     ) -> None:
         self._clocks = {name: node.clock for name, node in simulation.nodes.items()}
         self._simulation = simulation
         self._nodes = nodes
         self._logs = logs
         self._truth = truth
+        self._left = left
 
     @cached_property
     def items(self) -> list[Item]:
         """The files and folders of the evidence, sorted by path."""
-        return evidence(self._simulation, self._logs, self._nodes)
+        return evidence(self._simulation, self._logs, self._nodes, self._left)
+
+    @cached_property
+    def files(self) -> list[Item]:
+        """Of `items` what is no log, without a log being built."""
+        return data_items(self._simulation, self._nodes, self._left)
 
     @cached_property
     def entries(self) -> list[LogRecords]:

@@ -136,11 +136,17 @@ class Cluster(Engine[S]):
         if not node.up:
             return
         stopped = self.now
+        self.take_down(node)
+        self.between(200, 400, self._boot_after_crash, node, stopped)
+
+    def take_down(self, node: Node) -> None:
+        """Let a machine stop dead and stay down until somebody boots it."""
+        if not node.up:
+            return
         self._go_down(node, "crash")
         for other in self.others(node):
             self.between(5, 10, self._report_removed, other, node)
         self._fail_over(node, (11, 15))
-        self.between(200, 400, self._boot_after_crash, node, stopped)
 
     def _report_removed(self, node: Node, removed: Node) -> None:
         if node.joined:

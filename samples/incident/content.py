@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 REPLICATED = ("FileScanners.fdb", "Filterlists.fdb", "Notifications.fdb", "ScanJobs.fdb", "Template.fdb")
 NOT_REPLICATED = "Statistics.fdb"
 MARK = b"SYNTHETIC ccr-forensics sample, not a Forefront file\r\n"
+REBUILT_FROM = {"ScanJobs.fdb": "Template.fdb", "Template.fdb": "ScanJobs.fdb"}
 _HEAD, _BLOCK = 128, 64
 
 
@@ -29,6 +30,11 @@ def edited(rng: Random, name: str, content: bytes, revision: int) -> bytes:
     elif change < 0.4 and len(blocks) > 15:
         del blocks[rng.randrange(len(blocks))]
     return _head(name, revision) + b"".join(blocks)
+
+
+def rebuilt(name: str, other: bytes) -> bytes:
+    """A file made from the other of the pair. What the real one holds then is not known: here the other's blocks."""
+    return (MARK + f"{name} rebuilt\r\n".encode()).ljust(_HEAD, b"\0") + other[_HEAD:]
 
 
 def _head(name: str, revision: int) -> bytes:

@@ -13,7 +13,7 @@ from samples.incident.clock import UNIX_EPOCH, moment
 from samples.incident.logfiles import log_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from samples.incident.engine import Engine, S
@@ -32,12 +32,20 @@ class Item:
     content: bytes | None
 
 
-def evidence(simulation: Engine[S], logs: Iterable[Log], nodes: Iterable[str]) -> list[Item]:
-    """The logs and the Data folders of these nodes, sorted by path."""
-    items: dict[str, Item] = {}
+def evidence(
+    simulation: Engine[S], logs: Iterable[Log], nodes: Iterable[str], left: Callable[[Item], Item | None]
+) -> list[Item]:
+    """The logs and the Data folders of these nodes, sorted by path. `left`: what is left of a file or folder."""
+    items = {item.path: item for item in data_items(simulation, nodes, left)}
     for log in logs:
         end = simulation.nodes[log.owner].clock.read(simulation.now)
         items[log.path] = Item(log.path, end, log_bytes(log))
+    return [items[path] for path in sorted(items)]
+
+
+def data_items(simulation: Engine[S], nodes: Iterable[str], left: Callable[[Item], Item | None]) -> list[Item]:
+    """The Data folders of these nodes alone, sorted by path."""
+    items: dict[str, Item] = {}
     for node in (simulation.nodes[name] for name in nodes):
         for name, state in node.files.items():
             path = f"{node.name}/Data/{name}"
@@ -49,7 +57,8 @@ def evidence(simulation: Engine[S], logs: Iterable[Log], nodes: Iterable[str]) -
             if backup.folder:
                 path = f"{node.name}/Data/{backup.folder}"
                 items[path] = Item(path, backup.made_raw, None)
-    return [items[path] for path in sorted(items)]
+    kept = (left(items[path]) for path in sorted(items))
+    return [item for item in kept if item is not None]
 
 
 def write_folder(items: list[Item], root: Path) -> None:

@@ -71,10 +71,12 @@ class Setting(Rules):
         cms: name of the clustered mailbox server, which is that of its group too.
         backup_scheme: how backup sets are named; None: one is chosen.
         forced_first_sync: the first sync of a passive node after its installation ignores times (9410).
-        degraded: what is missing or wrong in the evidence: names in `degrade.DEGRADATIONS`.
+        degraded: what is missing or wrong in the logs: names in `degrade.DEGRADATIONS`.
+        degraded_files: the same of files and backup sets: names in `degrade_files.FILE_DEGRADATIONS`.
     """
 
     cms: str = "CMS1"
     backup_scheme: str | None = None
     forced_first_sync: bool = False
     degraded: tuple[str, ...] = ()
+    degraded_files: tuple[str, ...] = ()

@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from samples.incident import content
-from samples.incident.backups import SCHEMES, BackupSet
+from samples.incident.backups import USUAL_SCHEMES, BackupSet
 from samples.incident.clock import TICKS
 from samples.incident.cluster import CYCLE, Cluster
-from samples.incident.world import WELL_KNOWN_GROUPS, FileState, Group, Node, Replication, Revision
+from samples.incident.world import WELL_KNOWN_GROUPS, Change, FileState, Group, Node, Replication, Revision
 
 if TYPE_CHECKING:
     from samples.incident.setting import Setting
@@ -32,7 +32,7 @@ class Simulation(Cluster["Setting"]):
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting, (*WELL_KNOWN_GROUPS, setting.cms))
         self.active: str | None = None
-        self.scheme = setting.backup_scheme or self.rng.choice(sorted(SCHEMES))
+        self.scheme = setting.backup_scheme or self.rng.choice(USUAL_SCHEMES)
         self._defaults: dict[str, Revision] = {}
         # The zero of Statistics.fdb: numbers of revisions that nobody replicates are negative.
         self._own_revisions = 0
@@ -132,26 +132,67 @@ class Simulation(Cluster["Setting"]):
         node.force_next_sync = self.setting.forced_first_sync and node.name != self.active
         for name in content.REPLICATED:
             if name not in node.files:
-                node.files[name] = FileState(self._default(name), node.clock.read(self.now) + self.rng.randrange(TICKS))
+                state = FileState(self._default(name, node), node.clock.read(self.now) + self.rng.randrange(TICKS))
+                self.put(node, name, state, "install")
         self.update_statistics(node)
         self.between(20, 40, self.start_product, node)
 
     def start_product(self, node: Node) -> None:
-        """Start the product on a node, which makes a backup, and its cycle; nothing on a machine that is down."""
+        """Start the product on a node, which makes a backup, and its cycle; nothing on a machine that is down.
+
+        A missing ScanJobs.fdb or Template.fdb is made anew first. Which comes first, that or the backup, is not
+        documented.
+        """
         if not node.up:
             return
+        self._rebuild_missing(node)
         self.back_up(node, "service_start")
         node.services += 1
         self.at(self.next_cycle(node, self.now), self._cycle, node, node.services)
 
-    def _default(self, name: str) -> Revision:
+    def put(self, node: Node, name: str, state: FileState | None, how: str) -> None:
+        """Let a file of a node change, or go; the truth notes it."""
+        self.truth.changes.append(Change(self.now, node.name, name, node.files.get(name), state, how))
+        if state is None:
+            node.files.pop(name, None)
+        else:
+            node.files[name] = state
+
+    def save(self, node: Node, name: str, made_by: str, data: bytes, again: int | None = None) -> Revision:
+        """Let somebody or something save a content on a node, with the time that its clock shows."""
+        before = node.files.get(name)
+        role = "active" if node.name == self.active else "passive"
+        parent = None if before is None else before.revision.number
+        made = self._revision(name, parent, made_by, node.name, role, data, again)
+        modified = node.clock.read(self.now)
+        self.truth.saved[made.number] = modified
+        self.put(node, name, FileState(made, modified), made_by)
+        return made
+
+    def _rebuild_missing(self, node: Node) -> None:
+        """ScanJobs.fdb is made from Template.fdb and the other way round; where both are missing they are defaults."""
+        missing = [name for name in content.REBUILT_FROM if name not in node.files and node.installed]
+        for name in missing:
+            other = node.files.get(content.REBUILT_FROM[name])
+            is_default = other is None or len(missing) > 1
+            data = (
+                content.defaults(name) if is_default or other is None else content.rebuilt(name, other.revision.content)
+            )
+            self.save(node, name, "rebuild", data)
+
+    def _default(self, name: str, node: Node) -> Revision:
+        if node.rebuilt:
+            role = "active" if node.name == self.active else "passive"
+            return self._revision(name, None, "install", node.name, role, content.defaults(name))
         if name not in self._defaults:
             made = self._revision(name, None, "install", "", "", content.defaults(name))
             self._defaults[name] = made
         return self._defaults[name]
 
-    def _revision(self, name: str, parent: int | None, made_by: str, node: str, role: str, data: bytes) -> Revision:
-        made = Revision(len(self.truth.revisions), name, parent, made_by, self.now, node, role, data)
+    def _revision(
+        self, name: str, parent: int | None, made_by: str, node: str, role: str, data: bytes, again: int | None = None
+    ) -> Revision:
+        made = Revision(len(self.truth.revisions), name, parent, made_by, self.now, node, role, data, again)
         self.truth.revisions.append(made)
         return made
 
@@ -161,12 +202,7 @@ class Simulation(Cluster["Setting"]):
         if place is None or not place.up or name not in place.files:
             return
         before = place.files[name].revision
-        data = content.edited(self.rng, name, before.content, len(self.truth.revisions))
-        role = "active" if place.name == self.active else "passive"
-        made = self._revision(name, before.number, "edit", place.name, role, data)
-        modified = place.clock.read(self.now)
-        self.truth.saved[made.number] = modified
-        place.files[name] = FileState(made, modified)
+        self.save(place, name, "edit", content.edited(self.rng, name, before.content, len(self.truth.revisions)))
 
     def update_statistics(self, node: Node) -> None:
         """Write the file that each node keeps for itself."""
@@ -211,7 +247,7 @@ class Simulation(Cluster["Setting"]):
             if theirs != ours:
                 copied = Replication(self.now, source.name, node.name, name, theirs, ours, forced)
                 self.truth.replications.append(copied)
-            node.files[name] = theirs
+                self.put(node, name, theirs, "forced" if forced else "copy")
             return
         # It is documented that a skip is logged as 9413, not how often. A skip of equal times every thirty seconds
         # would fill any log: the simulation logs a skip where the destination is strictly newer, once for each pair.

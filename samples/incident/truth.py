@@ -5,23 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from samples.incident.clock import TICKS, iso
-from samples.incident.cluster import CYCLE
-from samples.incident.content import REPLICATED
+from samples.incident.judging_losses import recommended
+from samples.incident.losses import Losses
+from samples.incident.operations import NOBODYS
 
 if TYPE_CHECKING:
     from samples.incident.cluster import Cluster
     from samples.incident.engine import S
+    from samples.incident.losses import Loss
     from samples.incident.simulation import Simulation
-    from samples.incident.world import FileState, Revision
+    from samples.incident.world import FileState
 
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[dict[str, Any]]) -> dict[str, Any]:
     """The truth as plain JSON values. `degraded` and `strays`: what was done to the evidence afterwards."""
-    setting, told = simulation.setting, simulation.truth
-    return {
+    setting, chronicle = simulation.setting, simulation.truth
+    told: dict[str, Any] = {
         "schema": SCHEMA,
         "scenario": setting.scenario,
         "system": setting.system,
@@ -40,15 +42,16 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
                 "revision": made.number,
                 "parent": made.parent,
                 "time": iso(made.time),
-                "modified": iso(told.saved[made.number]),
+                "modified": iso(chronicle.saved[made.number]),
+                "made_by": made.made_by,
                 "node": made.node,
                 "role": made.role,
                 "file": made.file,
                 "sha256": made.sha256,
                 "size": len(made.content),
             }
-            for made in told.revisions
-            if made.made_by == "edit"
+            for made in chronicle.revisions
+            if made.made_by not in NOBODYS
         ],
         "replications": [
             {
@@ -60,7 +63,7 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
                 "copied": _state(copy.copied),
                 "replaced": copy.replaced and _state(copy.replaced),
             }
-            for copy in told.replications
+            for copy in chronicle.replications
         ],
         "backups": [
             {
@@ -70,6 +73,7 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
                 "made": iso(backup.made),
                 "made_recorded": iso(backup.made_raw),
                 "trigger": backup.trigger,
+                "paths": {name: f"{backup.node}/Data/{backup.path(name)}" for name in sorted(backup.files)},
                 "files": {name: _state(state) for name, state in sorted(backup.files.items())},
             }
             for node in simulation.nodes.values()
@@ -79,8 +83,11 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
             node.name: {name: _state(state) for name, state in sorted(node.files.items())}
             for node in simulation.nodes.values()
         },
-        "losses": _losses(simulation),
+        "history": _history(simulation),
+        **_told_losses(simulation),
     }
+    told["recommended"] = recommended(told)
+    return told
 
 
 def happened(simulation: Cluster[S]) -> dict[str, Any]:
@@ -170,67 +177,55 @@ def role_spans(simulation: Simulation) -> list[RoleSpan]:
     return found
 
 
-def _losses(simulation: Simulation) -> list[dict[str, Any]]:
-    """Saved changes that the files of the node active at the end do not contain, by descent and not by time.
+def _history(simulation: Simulation) -> list[dict[str, Any]]:
+    return [
+        {
+            "time": iso(change.time),
+            "node": change.node,
+            "file": change.file,
+            "how": change.how,
+            "state": change.after and _state(change.after),
+        }
+        for change in simulation.truth.changes
+    ]
 
-    Of several changes of one file that were lost together the last one stands for all: it contains the others.
-    """
-    last = simulation.nodes.get(simulation.active or "")
-    if last is None:
-        return []
-    found = []
-    for name in REPLICATED:
-        current = last.files.get(name)
-        if current is None:
-            continue
-        kept = _descent(simulation, current.revision)
-        lost = [
-            r for r in simulation.truth.revisions if r.file == name and r.made_by == "edit" and r.number not in kept
-        ]
-        parents = {revision.parent for revision in lost}
-        found += [_loss(simulation, revision, current) for revision in lost if revision.number not in parents]
+
+def _told_losses(simulation: Simulation) -> dict[str, list[dict[str, Any]]]:
+    """Losses in place, those mended since, and those of which one may be of two minds."""
+    account = Losses(simulation)
+    found: dict[str, list[dict[str, Any]]] = {"losses": [], "mended": [], "arguable": []}
+    for row in account.all():
+        place = "arguable" if row.arguable else "losses" if row.in_place else "mended"
+        found[place].append(_loss(simulation, account, row))
     return found
 
 
-def _descent(simulation: Simulation, revision: Revision) -> set[int]:
-    """The revision and everything that it was made from."""
-    found = {revision.number}
-    while revision.parent is not None:
-        revision = simulation.truth.revisions[revision.parent]
-        found.add(revision.number)
-    return found
-
-
-def _loss(simulation: Simulation, lost: Revision, current: FileState) -> dict[str, Any]:
-    move = next(
-        (
-            move
-            for move in simulation.truth.transitions
-            if move.group == simulation.setting.cms and move.source == lost.node and move.asked >= lost.time
-        ),
-        None,
-    )
-    in_window = move is not None and lost.role == "active" and move.asked - lost.time <= CYCLE
+def _loss(simulation: Simulation, account: Losses, row: Loss) -> dict[str, Any]:
+    lost = row.lost.revision
     backups = [
         backup
         for node in simulation.nodes.values()
         for backup in node.backups
-        if lost.file in backup.files and backup.files[lost.file].revision.number == lost.number
+        if row.file in backup.files and backup.files[row.file].revision.content == lost.content
     ]
-    modified = simulation.truth.saved[lost.number]
     return {
-        "kind": "lost_update",
-        "cause": "failover_in_window" if in_window else "unknown",
-        "file": lost.file,
-        "node": simulation.active,
+        "kind": row.kind,
+        "cause": row.cause,
+        "file": row.file,
+        "node": row.node,
+        "node_also": list(row.node_also),
+        "in_place": row.in_place,
         "saved_on": lost.node,
         "time": iso(lost.time),
-        "lost": {"sha256": lost.sha256, "size": len(lost.content), "modified": iso(modified)},
-        "current": _state(current),
+        "began": iso(row.began),
+        "lost_at": iso(row.time),
+        "lost": _state(row.lost),
+        "lineage": [made.sha256 for made in account.lineage(lost)],
+        "current": row.current and _state(row.current),
         "recoverable_from": [backup.location for backup in backups],
         "live_on": [
             node.name
             for node in simulation.nodes.values()
-            if lost.file in node.files and node.files[lost.file].revision.number == lost.number
+            if row.file in node.files and node.files[row.file].revision.content == lost.content
         ],
     }

@@ -16,7 +16,14 @@ WELL_KNOWN_GROUPS = ("Cluster Group", "Available Storage")
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One content of one file, and the content that it was made from."""
+    """One content of one file, and the content that it was made from.
+
+    Attributes:
+        parent: number of the revision that was there when this one was saved.
+        made_by: "edit", "template" (distributed), "restore" (old bytes saved anew), "install" or "rebuild".
+        node, role: where it was saved, and that node's role then; empty where several nodes made it alike.
+        again: number of the revision whose bytes these are, where an operator saved old bytes anew.
+    """
 
     number: int
     file: str
@@ -26,6 +33,7 @@ class Revision:
     node: str
     role: str
     content: bytes
+    again: int | None = None
 
     @property
     def sha256(self) -> str:
@@ -78,6 +86,7 @@ class Node:
     joined: bool = False
     stopping: bool = False  # asked to restart: nothing is moved to it
     installed: bool = False
+    rebuilt: bool = False  # its disk was lost once, and is new
     booted: int = 0
     services: int = 0  # how often the product was started
     force_next_sync: bool = False
@@ -102,6 +111,21 @@ class Group:
     last: str | None = None
     left: tuple[int, int, str] | None = None
     turn: int = 0
+
+
+class Change(NamedTuple):
+    """A file on a node's disk that changed: from one state to another; None: there was, or is, none.
+
+    `how`: what a revision is made by, "copy" or "forced" (replication), "preserved" (a backup put back with its old
+    time), "delete", or "disk" (it went with its disk).
+    """
+
+    time: int
+    node: str
+    file: str
+    before: FileState | None
+    after: FileState | None
+    how: str
 
 
 class Replication(NamedTuple):
@@ -164,6 +188,8 @@ class Chronicle:
     revisions: list[Revision] = field(default_factory=list)
     saved: dict[int, int] = field(default_factory=dict)  # raw last-modified time that a revision got when it was saved
     replications: list[Replication] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    lost_disks: list[tuple[int, str]] = field(default_factory=list)  # (time, node) of machines that came back empty
     transitions: list[Transition] = field(default_factory=list)
     group_restarts: list[GroupRestart] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
