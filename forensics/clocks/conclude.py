@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _NARROW: Final = 120 * TICKS_PER_SECOND
+_FITTED_MAX: Final = 64  # spans: clocks that were stepped all day long are estimated one by one
 
 
 def conclude(trial: Trial) -> Clocks:
@@ -29,9 +30,11 @@ def conclude(trial: Trial) -> Clocks:
         for index in range(count):
             apart[index, against] = (table.least[index], table.most[index])
     _bridge(trial, apart)
+    bounds = [_worth_stating(trial, index, *apart.get((index, trial.root), (None, None))) for index in range(count)]
+    chosen = _estimates(trial, bounds)
     spans: list[ClockSpan] = []
     for index, stretch in enumerate(stretches):
-        low, high = _worth_stating(trial, index, *apart.get((index, trial.root), (None, None)))
+        low, high = bounds[index]
         chains = [] if index == trial.root else _chains(trial, tables[trial.root], index)
         spans.append(
             ClockSpan(
@@ -39,7 +42,7 @@ def conclude(trial: Trial) -> Clocks:
                 first=stretch.first,
                 last=stretch.last,
                 starts=stretch.starts,
-                offset=_middle(trial, index, low, high),
+                offset=chosen[index],
                 low=low,
                 high=high,
                 pairs=_pairs(trial, index),
@@ -81,6 +84,46 @@ def _worth_stating(trial: Trial, index: int, low: int | None, high: int | None) 
         return low, high
     guess = _nearest(trial, index, low, high)
     return (low if guess - low <= ASSUMED_LIMIT else None), (high if high - guess <= ASSUMED_LIMIT else None)
+
+
+def _estimates(trial: Trial, bounds: Sequence[tuple[int | None, int | None]]) -> list[int]:
+    """The best estimate of every offset, so that they fit together.
+
+    Two spans may be known apart to seconds while both are known against the reference's main span to minutes only: the
+    estimate of one then decides that of the other. The most narrowly bounded are settled first.
+    """
+    count = len(bounds)
+    chosen: dict[int, int] = {trial.root: 0}
+    limits: dict[int, tuple[int | None, int | None]] = dict(enumerate(bounds))
+    last = trial.root
+    while len(chosen) < count:
+        if count <= _FITTED_MAX:
+            table = Distances(count, trial.edges, last)
+            for index in range(count):
+                if index not in chosen and not trial.stretches[index].between:
+                    limits[index] = _narrowed(limits[index], chosen[last], table.least[index], table.most[index])
+        last = min(
+            (index for index in range(count) if index not in chosen), key=lambda index: _width(limits[index], index)
+        )
+        chosen[last] = _middle(trial, last, *limits[last])
+    return [chosen[index] for index in range(count)]
+
+
+def _narrowed(
+    known: tuple[int | None, int | None], base: int, least: int | None, most: int | None
+) -> tuple[int | None, int | None]:
+    low, high = known
+    if least is not None:
+        low = base + least if low is None else max(low, base + least)
+    if most is not None:
+        high = base + most if high is None else min(high, base + most)
+    # Loosened for a contradiction: what was known before stays.
+    return known if low is not None and high is not None and low > high else (low, high)
+
+
+def _width(limits: tuple[int | None, int | None], index: int) -> tuple[bool, int, int]:
+    low, high = limits
+    return (low is None or high is None, 0 if low is None or high is None else high - low, index)
 
 
 def _middle(trial: Trial, index: int, low: int | None, high: int | None) -> int:
