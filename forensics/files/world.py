@@ -90,6 +90,16 @@ class World:
         moves = (m for m in self.history.transitions if m.from_node == node and m.time >= after)
         return min(moves, key=lambda move: move.time, default=None)
 
+    def going_offline(self, node: str, before: int) -> int | None:
+        """When the group last began to go offline on a node before a moment; None where no event says so."""
+        group = (self.history.group or "").casefold()
+        times = [
+            one.when.time
+            for one in self.happenings([Claim.GROUP_GOING_OFFLINE])
+            if one.node == node and (one.object or "").casefold() == group and one.when.time <= before
+        ]
+        return max(times, default=None)
+
     def happenings(self, claims: Sequence[Claim]) -> list[Happening]:
         """Events of these claims, by time."""
         wanted = set(claims)

@@ -1,0 +1,165 @@
+"""From a case to what was lost of its replicated files, and which backup set has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from forensics.claims import Claim
+from forensics.files.findings import Story, losses_of
+from forensics.files.load import file_evidence
+from forensics.files.model import FileEvidence, FileHistory, Finding, Kind
+from forensics.files.recommend import recommended
+from forensics.files.replay import Course, replay
+from forensics.files.saves import Save, Seen, installs_of, saves_of
+from forensics.files.world import World
+from parsers.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from forensics.case.store import Case
+    from forensics.files.model import BackupSet, Version
+    from forensics.files.world import Happening
+    from forensics.roles.analyse import Analysis
+    from forensics.roles.model import RoleHistory
+
+_CYCLE: Final = "configuration"
+_CYCLE_SECONDS: Final = 30
+_CHOICES_WEIGHED: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnalysis:
+    """What is concluded of the replicated files of a case.
+
+    Attributes:
+        findings: what was lost, sorted, with ids; those mended since too (`mended`).
+        histories: by file what became of it.
+        sets: the backup sets.
+        recommended: id of the set to restore from; None where none is.
+    """
+
+    findings: tuple[Finding, ...]
+    histories: tuple[FileHistory, ...]
+    sets: tuple[BackupSet, ...]
+    recommended: str | None
+
+    @property
+    def in_place(self) -> tuple[Finding, ...]:
+        """The losses that were still in place at the end of the evidence."""
+        return tuple(one for one in self.findings if not one.mended)
+
+
+def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHistory) -> FileAnalysis:
+    """Play every file through, and say what was lost. Pure.
+
+    Args:
+        evidence: versions, live files and backup sets.
+        analysis: clocks and events.
+        history: the roles of the mailbox server's group.
+    """
+    cycles = {row.name: row.seconds for row in analysis.catalogue.profile.cycles}
+    world = World(analysis, history, cycles.get(_CYCLE, _CYCLE_SECONDS))
+    installs, forced = installs_of(world), world.happenings([Claim.FORCED_SYNC])
+    stories = [story for name in evidence.names if (story := _story(name, evidence, world, (installs, forced)))]
+    found = [replace_places(one, evidence) for story in stories for one in losses_of(story, world)]
+    found.sort(key=lambda one: (one.mended, one.earliest, one.latest, one.file, one.node, one.kind))
+    numbered = tuple(replace(one, id=f"overwrite:{number}") for number, one in enumerate(found, start=1))
+    histories = tuple(
+        FileHistory(story.name, (), tuple(one for one in numbered if one.file == story.name)) for story in stories
+    )
+    open_losses = [one for one in numbered if not one.mended and one.kind is not Kind.DIVERGENCE]
+    return FileAnalysis(numbered, histories, evidence.sets, recommended(evidence.sets, stories, open_losses, world))
+
+
+def analyse_files(case: Case, analysis: Analysis) -> FileAnalysis:
+    """What was lost of the replicated files of a case. Nothing is written.
+
+    Raises:
+        FailedError: the case cannot be read.
+    """
+    return analyse_evidence(file_evidence(case, analysis), analysis, analysis.roles())
+
+
+def _story(
+    name: str, evidence: FileEvidence, world: World, happened: tuple[Sequence[Happening], Sequence[Happening]]
+) -> Story | None:
+    installs, forced = happened
+    seen = sightings(name, evidence, world)
+    if not seen:
+        return None
+    saves = saves_of(name, seen, evidence.sets, world, installs)
+    course = replay(saves, seen, forced, world)
+    references: dict[Version, list[str]] = {}
+    for one in sorted(seen, key=lambda one: (not one.live, one.time, one.reference)):
+        references.setdefault(one.version, []).append(one.reference)
+    return Story(
+        name,
+        saves,
+        course,
+        _margin(saves, seen, forced, world, course),
+        {version: tuple(found) for version, found in references.items()},
+    )
+
+
+def _margin(
+    saves: Sequence[Save], seen: Sequence[Seen], forced: Sequence[Happening], world: World, course: Course
+) -> float:
+    """What it costs at least to make one of the open choices otherwise, where that changes what is held in the end."""
+    margin = float("inf")
+    for choice, made in list(course.choices.items())[:_CHOICES_WEIGHED]:
+        other = replay(saves, seen, forced, world, {choice: not made})
+        if _outcome(other) != _outcome(course):
+            margin = min(margin, other.cost - course.cost)
+    return margin
+
+
+def _outcome(course: Course) -> tuple[object, ...]:
+    lines = [(c.node, c.old, c.new, c.how) for c in course.changes if c.how not in {"copy", "forced"}]
+    return (*lines, *sorted(course.held.items(), key=lambda item: item[0]))
+
+
+def sightings(name: str, evidence: FileEvidence, world: World) -> list[Seen]:
+    """Every sighting of a file that says what a node held when, by time: backup sets that are dated, and live files."""
+    found = []
+    for one in evidence.sets:
+        file = one.files.get(name)
+        if file is None or one.made is None or file.set_apart or one.undo:
+            continue
+        when = world.when(one.node, one.made).time
+        # A stamp of whole seconds may lie before what was saved in that second.
+        raw = max(one.made, file.version.modified or 0)
+        if raw - one.made <= TICKS_PER_SECOND:
+            when = world.when(one.node, raw).time
+        found.append(Seen(one.node, when, file.version, file.reference, live=False))
+    for node, files in evidence.live.items():
+        file = files.get(name)
+        if file is not None and not file.set_apart and node in evidence.collected:
+            end = world.when(node, evidence.collected[node]).time
+            found.append(Seen(node, end, file.version, file.reference, live=True))
+    last = max((one.time for one in found if one.live), default=0)
+    # Live files are as they were when the evidence was taken, whenever each node's last event was.
+    found = [one._replace(time=max(one.time, last)) if one.live else one for one in found]
+    return sorted(found, key=lambda one: (one.time, one.live, one.node, one.reference))
+
+
+def replace_places(one: Finding, evidence: FileEvidence) -> Finding:
+    """A finding with the places where its lost bytes still are."""
+    sha256 = one.lost.sha256
+    sets = tuple(
+        s.id
+        for s in evidence.sets
+        if (file := s.files.get(one.file)) is not None and file.readable and sha256 and file.version.sha256 == sha256
+    )
+    live = tuple(
+        node
+        for node, files in sorted(evidence.live.items())
+        if (file := files.get(one.file)) is not None and sha256 and file.version.sha256 == sha256
+    )
+    return replace(one, recoverable_from=sets, live_on=live)
+
+
+def by_id(analysis: FileAnalysis) -> Mapping[str, Finding]:
+    """The findings by their ids."""
+    return {one.id: one for one in analysis.findings}

@@ -1,0 +1,375 @@
+"""What was lost of one file: the course of its contents read by descent, never by times alone.
+
+A content is lost where it was saved on purpose, and what is in place now was not made from it. Which of the contract's
+kinds that is follows from how it went: it never reached the node that became active (`lost_update`), older content
+came over it (`stale_overwrite`), defaults or a rebuilt file took its place (`reset`), or it stands on the active node
+and the passive one holds something that replication will not replace (`divergence`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from forensics.files.model import Cause, Finding, Kind, Version
+from forensics.roles.confidence import weaker
+from forensics.roles.model import Confidence
+from parsers.times import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from forensics.files.replay import Change, Course
+    from forensics.files.saves import Save
+    from forensics.files.world import World
+    from forensics.roles.model import RoleTransition
+
+_FRESH: Final = frozenset({"install", "rebuild"})
+_EDITS: Final = frozenset({"edit", "passive_edit"})
+# The contract's window: a cycle, and the seconds by which recorded times may be off.
+_SLACK: Final = 2 * TICKS_PER_SECOND
+
+
+class Story(NamedTuple):
+    """One file, played through.
+
+    Attributes:
+        name: the file.
+        saves: how its versions came into being.
+        course: the cheapest course.
+        margin: what the cheapest course with another outcome of an open choice costs more.
+        references: sightings of each version, live ones first.
+    """
+
+    name: str
+    saves: Sequence[Save]
+    course: Course
+    margin: float
+    references: Mapping[Version, tuple[str, ...]]
+
+
+class Descent:
+    """Which content was made from which."""
+
+    def __init__(self, story: Story) -> None:
+        self._parents: dict[Version, Version | None] = {}
+        for change in story.course.changes:
+            if change.new is not None and change.how in _EDITS | _FRESH and change.new not in self._parents:
+                # Fresh files are made from nothing, whatever was there.
+                self._parents[change.new] = change.old if change.how in _EDITS else None
+
+    def holds(self, version: Version | None, lost: Version) -> bool:
+        """Whether a content is another, has its bytes, or was made from it."""
+        seen: set[Version] = set()
+        while version is not None and version not in seen:
+            if version == lost or (version.sha256 is not None and version.sha256 == lost.sha256):
+                return True
+            seen.add(version)
+            version = self._parents.get(version)
+        return False
+
+
+def losses_of(story: Story, world: World) -> list[Finding]:
+    """The findings on one file, without ids, sets and live places; in the order of the losses."""
+    descent = Descent(story)
+    last = world.last_active()
+    held = story.course.held
+    if last is None or held.get(last) is None:
+        last = next((node for node in sorted(held) if held[node] is not None), None)
+    if last is None:
+        return []
+    saves = {save.version: save for save in story.saves}
+    edits = [save for save in story.saves if save.how in _EDITS]
+    found: list[Finding] = []
+    for save in edits:
+        newer = any(
+            o is not save and descent.holds(o.version, save.version) and o.version != save.version for o in edits
+        )
+        found += _lost(save, story, world, (descent, saves, last), superseded=newer)
+    found = _one_for_each(found, descent)
+    found += _divergences(story, world, (saves, last), found)
+    return sorted(found, key=lambda one: (one.earliest, one.latest, one.node, one.kind))
+
+
+def _lost(
+    save: Save,
+    story: Story,
+    world: World,
+    known: tuple[Descent, Mapping[Version, Save], str],
+    *,
+    superseded: bool,
+) -> Iterator[Finding]:
+    """What became of one saved content, on every node that lacks it in the end."""
+    descent, saves, last = known
+    held = story.course.held
+    in_place = descent.holds(held.get(last), save.version)
+    for node in sorted(held):
+        current = held[node]
+        gone = not descent.holds(current, save.version)
+        loss = _loss_on(node, save, story, world, (descent, saves))
+        if loss is None:
+            continue
+        if superseded and not _was_last(save, loss, story, descent):
+            continue
+        # A passive edit that the active node overwrote was never in force.
+        if save.how == "passive_edit" and loss.kind is not Kind.RESET:
+            continue
+        mended = not gone or (in_place and node != last and loss.kind is Kind.LOST_UPDATE)
+        yield replace(loss, current=current, mended=mended)
+
+
+def _was_last(save: Save, loss: Finding, story: Story, descent: Descent) -> bool:
+    """Whether the content, though something was made from it later, was the last of its line when it was lost."""
+    for change in story.course.changes:
+        if (
+            change.node == loss.node
+            and change.old is not None
+            and change.low <= loss.latest
+            and change.high >= loss.earliest
+        ):
+            return change.old == save.version and not descent.holds(change.new, save.version)
+    return False
+
+
+def _loss_on(
+    node: str, save: Save, story: Story, world: World, known: tuple[Descent, Mapping[Version, Save]]
+) -> Finding | None:
+    """How a node lost a content, or never got it; None where it holds it, or nobody expected it there."""
+    descent, saves = known
+    had = False
+    gone: Change | None = None
+    for change in story.course.changes:
+        if change.node != node:
+            continue
+        if descent.holds(change.new, save.version):
+            had, gone = True, None
+        elif had and gone is None and descent.holds(change.old, save.version):
+            gone = change
+    if gone is not None:
+        return _taken(node, save, gone, story, world, (descent, saves))
+    if had:
+        return None
+    move = _took_over(node, save, world)
+    if move is None or save.node == node:
+        return None
+    return _never_came(node, save, move, story, world, saves)
+
+
+def _took_over(node: str, save: Save, world: World) -> RoleTransition | None:
+    """The first move to a node after a save elsewhere."""
+    moves = [m for m in world.history.transitions if m.to_node == node and m.time >= save.when.low]
+    return min(moves, key=lambda move: move.time, default=None)
+
+
+def _never_came(
+    node: str, save: Save, move: RoleTransition, story: Story, world: World, saves: Mapping[Version, Save]
+) -> Finding:
+    there = _held_at(node, move.time, story)
+    offline = _went_offline(save.node, move, world)
+    waited = offline - save.when.time
+    inverted = (
+        there is not None
+        and (there.modified or 0) >= (save.version.modified or 0)
+        and (other := saves.get(there)) is not None
+        and other.when.time < save.when.time
+    )
+    if inverted:
+        cause = Cause.CLOCK_SKEW
+        why = (
+            f"{story.name} was saved on {save.node}, but the older content on {node} has the later recorded time, so "
+            f"the change was not copied; then {node} became active."
+        )
+    elif waited <= world.cycle + _SLACK:
+        cause = Cause.FAILOVER_IN_WINDOW
+        seconds = max(0, waited) // TICKS_PER_SECOND
+        why = (
+            f"{story.name} was saved on {save.node} {seconds} s before the group went offline there, less than a "
+            f"cycle, and the change had not been copied when {node} became active."
+        )
+    else:
+        cause = Cause.UNKNOWN
+        why = f"{story.name} was saved on {save.node}, and the change never came to {node}, which became active."
+    word = _word(story, world, save, move.confidence)
+    evidence = (*story.references.get(save.version, ())[:3], *move.evidence[:4])
+    return _finding(story, node, (Kind.LOST_UPDATE, cause), (move.earliest, move.latest), save, word, evidence, why)
+
+
+def _went_offline(node: str, move: RoleTransition, world: World) -> int:
+    """When the group began to go offline on the node that lost it, as far as is known."""
+    interval = world.interval(node, move.earliest)
+    going = world.going_offline(node, move.time)
+    return going if going is not None else min(move.earliest, interval.end if interval is not None else move.earliest)
+
+
+def _held_at(node: str, time: int, story: Story) -> Version | None:
+    held: Version | None = None
+    for change in story.course.changes:
+        if change.node == node and change.low <= time:
+            held = change.new
+    return held
+
+
+def _taken(
+    node: str,
+    save: Save,
+    change: Change,
+    story: Story,
+    world: World,
+    known: tuple[Descent, Mapping[Version, Save]],
+) -> Finding | None:
+    """What took the place of a content that a node had; None where that is no loss of its own."""
+    _, saves = known
+    new = saves.get(change.new) if change.new is not None else None
+    span = (change.low, change.high)
+    evidence = (*story.references.get(save.version, ())[:2], *change.evidence[:2])
+    if change.new is not None:
+        evidence = (*evidence, *story.references.get(change.new, ())[:2])
+    word = _word(story, world, save, Confidence.CERTAIN)
+    root = _root(change.new, story)
+    older = new is not None and new.when.time < save.when.time
+    if change.how in _FRESH or (
+        change.how == "copy" and root in _FRESH and _root_after(change.new, save, story, saves)
+    ):
+        install = (change.how if change.how in _FRESH else root) == "install"
+        cause = Cause.REINSTALL_ON_ACTIVE if install else Cause.SELF_REBUILD
+        what = "the defaults of an installation on the active node" if install else "a rebuilt file"
+        came = f", copied from {change.source}," if change.how == "copy" else ""
+        why = f"On {node} {what}{came} took the place of the configured {story.name}."
+        return _finding(story, node, (Kind.RESET, cause), span, save, word, evidence, why)
+    if change.how == "forced":
+        why = f"A forced sync on {node}, which ignores times, put older content from {change.source} over {story.name}."
+        return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.FORCED_SYNC), span, save, word, evidence, why)
+    if change.how == "copy" and older:
+        why = (
+            f"Replication put older content from {change.source} over {story.name} on {node}: the recorded times order "
+            "the two otherwise than they were saved."
+        )
+        return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.CLOCK_SKEW), span, save, word, evidence, why)
+    if change.how == "unexplained" and older:
+        word = weaker(word, Confidence.PROBABLE)
+        if world.active(change.high) == node or world.active(change.low) == node:
+            why = (
+                f"Older content with its old time came back over {story.name} on {node} while it was active: a restore."
+            )
+            return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.RESTORE), span, save, word, evidence, why)
+        why = f"Older content came over {story.name} on {node}, and no event says how."
+        return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.UNKNOWN), span, save, word, evidence, why)
+    return None
+
+
+def _root(version: Version | None, story: Story) -> str | None:
+    """How the line of a content began: the first of its contents that was made from nothing."""
+    parents = {c.new: (c.old, c.how) for c in reversed(story.course.changes) if c.new and c.how in _EDITS | _FRESH}
+    seen: set[Version] = set()
+    how: str | None = None
+    while version is not None and version in parents and version not in seen:
+        seen.add(version)
+        version, how = parents[version]
+        if how in _FRESH:
+            return how
+    return how
+
+
+def _root_after(version: Version | None, save: Save, story: Story, saves: Mapping[Version, Save]) -> bool:
+    """Whether the line of a content began after the save: defaults that came first are what it was made from."""
+    parents = {c.new: c.old for c in reversed(story.course.changes) if c.new and c.how in _EDITS}
+    seen: set[Version] = set()
+    while version is not None and version in parents and version not in seen:
+        seen.add(version)
+        version = parents[version]
+    root = saves.get(version) if version is not None else None
+    return root is not None and root.when.time > save.when.time
+
+
+def _divergences(
+    story: Story, world: World, known: tuple[Mapping[Version, Save], str], found: Sequence[Finding]
+) -> Iterator[Finding]:
+    saves, last = known
+    theirs = story.course.held.get(last)
+    if theirs is None:
+        return
+    pairs = {frozenset((one.lost, one.current)) for one in found if not one.mended}
+    for node, ours in sorted(story.course.held.items()):
+        if node == last or ours is None or ours == theirs or ours.sha256 == theirs.sha256:
+            continue
+        if (theirs.modified or 0) > (ours.modified or 0) or frozenset((theirs, ours)) in pairs:
+            continue
+        mine, other = saves.get(ours), saves.get(theirs)
+        if mine is None or other is None:
+            continue
+        if mine.how == "passive_edit":
+            cause, why = Cause.PASSIVE_EDIT, f"{story.name} was saved on {node} while it was passive"
+        elif mine.when.time < other.when.time:
+            cause = Cause.CLOCK_SKEW
+            why = f"the older content of {story.name} on {node} has the later recorded time"
+        else:
+            cause, why = Cause.UNKNOWN, f"{story.name} differs on {node}"
+        why = f"{why[0].upper()}{why[1:]}, so replication from {last} skips it and the two nodes stay different."
+        word = _word(story, world, mine, Confidence.CERTAIN)
+        evidence = (*story.references.get(theirs, ())[:2], *story.references.get(ours, ())[:2])
+        start = max(mine.when.time, other.when.time)
+        loss = _finding(
+            story, node, (Kind.DIVERGENCE, cause), (start, max(start, mine.when.high, other.when.high)), other, word,
+            evidence, why,
+        )  # fmt: skip
+        yield replace(loss, current=ours)
+
+
+def _one_for_each(found: Sequence[Finding], descent: Descent) -> list[Finding]:
+    """One finding for each file, node and loss: of contents of one line lost together the last stands for all."""
+    kept: list[Finding] = []
+    for one in found:
+        covered = any(
+            other is not one
+            and other.node == one.node
+            and other.lost != one.lost
+            and descent.holds(other.lost, one.lost)
+            and (other.mended == one.mended or not other.mended)
+            for other in found
+        )
+        if not covered and not any(o.node == one.node and o.lost == one.lost and o.mended == one.mended for o in kept):
+            kept.append(one)
+    return kept
+
+
+def _word(story: Story, world: World, save: Save, other: Confidence) -> Confidence:
+    """How sure a finding is: its contents are hashed; what can be wrong is who was active, and what was copied."""
+    word = weaker(other, world.sure(save.node, save.when.time))
+    if not save.sure or not save.when.bounded:
+        word = weaker(word, Confidence.PROBABLE)
+    if story.margin < _CLEAR_MARGIN:
+        word = weaker(word, Confidence.POSSIBLE if story.margin < _OPEN_MARGIN else Confidence.PROBABLE)
+    return word
+
+
+_CLEAR_MARGIN: Final = 1.0
+_OPEN_MARGIN: Final = 0.05
+
+
+def _finding(
+    story: Story,
+    node: str,
+    kind: tuple[Kind, Cause],
+    span: tuple[int, int],
+    save: Save,
+    word: Confidence,
+    evidence: tuple[str, ...],
+    why: str,
+) -> Finding:
+    return Finding(
+        id="",
+        file=story.name,
+        node=node,
+        kind=kind[0],
+        cause=kind[1],
+        earliest=min(span),
+        latest=max(span),
+        lost=save.version,
+        current=None,
+        recoverable_from=(),
+        live_on=(),
+        confidence=word,
+        evidence=tuple(dict.fromkeys((*evidence, *save.evidence))),
+        contradicted_by=(),
+        why=why,
+    )
