@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.backups import backups_app
 from cli.case_admin import verify
 from cli.events import events
 from cli.evidence import evidence
@@ -57,4 +58,5 @@ app.command()(events)
 app.command()(roles)
 app.command()(timeline)
 app.command()(verify)
+app.add_typer(backups_app, name="backups")
 app.add_typer(profile_app, name="profile")
