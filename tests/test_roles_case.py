@@ -120,7 +120,7 @@ def rows_of(case):
 
 
 def test_the_tables_hold_what_the_histories_say(case):
-    """Intervals, moves and conflicts of every group, the mailbox server's first and numbered as its ids; offsets once."""
+    """Intervals, moves and conflicts of every group, the mailbox server's first, numbered as its ids; offsets once."""
     analysis = analyse(case)
     store_roles(case, analysis)
     histories, own = analysis.all_roles(), analysis.roles()
