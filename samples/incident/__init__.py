@@ -49,9 +49,9 @@ only `modified` and `made_recorded` are by the clock of the node that set them.
   disk (it went with its disk).
 - `losses`: what is lost at the end, by descent (module `losses`): `kind`, `cause`, `file`, `node` that lacks it
   (`node_also`: others of which the same may be said), `saved_on`, `time` of the save, `began` (when what led to it was
-  done), `lost_at` (when that node's file was replaced, or the node became active without it), `lost`, `lineage` (hashes
-  of `lost` and what it was saved over, one after the other), `current`, `recoverable_from` (locations of backup sets),
-  `live_on`. What is lost may be in no file of the evidence (`judging_losses.known`).
+  done; `began_also`: or then), `lost_at` (when that node's file was replaced, or the node became active without it),
+  `lost`, `lineage` (hashes of `lost` and what it was saved over, one after the other), `current`, `recoverable_from`
+  (locations of backup sets), `live_on`. What is lost may be in no file of the evidence (`judging_losses.known`).
 - `mended`: the same of losses that are no longer in place; `arguable`: what one reading of the rules calls a loss and
   another does not.
 - `recommended`: location of the backup set to restore, if nothing is missing in the evidence; null: none.

@@ -13,15 +13,19 @@ from samples.incident.scenarios_losses import LOSS_SCENARIOS
 from samples.incident.setting import ClockStep, Setting
 
 
-def random_loss_setting(seed: int, *, complete: bool | None = None) -> Setting:
+def random_loss_setting(seed: int, *, complete: bool | None = None, scenario: str | None = None) -> Setting:
     """The setting of this seed: a scenario of files, everything else by chance.
 
     Clocks are together off by less than a quarter of an hour: saves a quarter of an hour apart keep their order.
 
-    `complete`: True for evidence of which nothing is missing or wrong, False for the contrary, None for either.
+    Args:
+        seed: any number.
+        complete: True for evidence of which nothing is missing or wrong, False for the contrary, None for either.
+        scenario: in place of the seed's.
     """
     rng = Random(f"losses/{seed}")
-    scenario = rng.choice(sorted(LOSS_SCENARIOS))
+    chosen = rng.choice(sorted(LOSS_SCENARIOS))
+    scenario = scenario or chosen
     hours = LOSS_SCENARIOS[scenario].hours
     plain = random_setting(seed, complete=True)
     steps = [

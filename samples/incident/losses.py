@@ -40,7 +40,8 @@ class Loss:
         file, node, kind, cause: the contract's words.
         lost: what is no longer in place.
         current: what the node's file holds at the end; None: it has none.
-        began: from when on the damage was on its way: the save, installation or move that led to it.
+        began: from when on the damage was on its way: the copy, installation or move that led to it.
+        began_also: another moment of which the same may be said.
         time: when the node's file was replaced, or when the node became active without the content.
         in_place: at the end the node still lacks the content.
         node_also: other nodes of which the same may be said as well.
@@ -57,6 +58,7 @@ class Loss:
     time: int
     in_place: bool
     node_also: tuple[str, ...] = ()
+    began_also: int | None = None
     arguable: bool = False
 
     @property
@@ -205,7 +207,8 @@ class Losses:
                 row = Loss(
                     file, active, LOST, "passive_edit", state, None, copied_over.time, copied_over.time, in_place=True
                 )
-                yield self._row(replace(row, node_also=also))
+                saved = copied_over.after and copied_over.after.revision.time
+                yield self._row(replace(row, node_also=also, began_also=saved))
             elif move is not None and self._never_reached(revision, move):
                 cause = self._cause(state, move)
                 yield self._row(

@@ -218,6 +218,7 @@ def _loss(simulation: Simulation, account: Losses, row: Loss) -> dict[str, Any]:
         "saved_on": lost.node,
         "time": iso(lost.time),
         "began": iso(row.began),
+        "began_also": row.began_also and iso(row.began_also),
         "lost_at": iso(row.time),
         "lost": _state(row.lost),
         "lineage": [made.sha256 for made in account.lineage(lost)],
