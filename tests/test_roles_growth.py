@@ -67,19 +67,21 @@ def evidence_of(shape, size, *, holes=False):
 
 
 def seconds(work):
-    """The least processor time of three runs."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
+    """Processor time of a run."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def hold_growth(work, small):
-    """`work(size)` gives what is measured."""
-    times = [seconds(work(size)) for size in (small, 4 * small)]
-    assert times[1] < 8 * times[0] + 0.02, f"{times[1] / times[0]:.1f} times as long for four times as much"
+    """`work(size)` gives what is measured; a machine that is busy elsewhere gets another try."""
+    few, many = work(small), work(4 * small)
+    ratios = []
+    for _ in range(3):
+        ratios.append(seconds(many) / max(0.005, seconds(few)))
+        if ratios[-1] < 6.5:
+            return
+    pytest.fail(f"{min(ratios):.1f} times as long for four times as much")
 
 
 def told(evidence):
@@ -90,12 +92,12 @@ def told(evidence):
 @pytest.mark.parametrize(
     ("shape", "small"),
     [
-        (moves, 150),
-        (restarts_of_the_passive_node, 400),
-        (crashes_without_a_word, 600),
-        (restarts_of_the_group, 200),
+        (moves, 300),
+        (restarts_of_the_passive_node, 800),
+        (crashes_without_a_word, 1500),
+        (restarts_of_the_group, 300),
         (both_at_once, 200),
-        (nobody_comes_back, 1000),
+        (nobody_comes_back, 3000),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
