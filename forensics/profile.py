@@ -31,6 +31,7 @@ from forensics.profile_rows import (
     MessageFile,
     Named,
     Product,
+    RebuiltFile,
     ReplicatedFile,
     Row,
     Service,
@@ -75,6 +76,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     title: str = ""
     replicated_files: tuple[ReplicatedFile, ...] = ()
     unreplicated: tuple[Unreplicated, ...] = ()
+    rebuilt_files: tuple[RebuiltFile, ...] = ()
     cycles: tuple[Cycle, ...] = ()
     data_folders: tuple[DataFolder, ...] = ()
     backup_patterns: tuple[BackupPattern, ...] = ()

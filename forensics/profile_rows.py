@@ -92,6 +92,13 @@ class Unreplicated(Fact, frozen=True, kw_only=True):
     kind: Literal["file", "folder", "log", "database"]
 
 
+class RebuiltFile(Fact, frozen=True, kw_only=True):
+    """A file that the product makes anew when it starts and the file is missing, from another one or its defaults."""
+
+    name: Text
+    made_from: str = ""
+
+
 class Cycle(Fact, frozen=True, kw_only=True):
     """How often something is replicated."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.files.model import Cause, Finding, Kind, Version
 from forensics.roles.confidence import weaker
-from forensics.roles.model import Confidence
+from forensics.roles.model import Confidence, Role
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -103,6 +103,11 @@ def _lost(
     descent, saves, last = known
     held = story.course.held
     in_place = descent.holds(held.get(last), save.version)
+    if save.how == "passive_edit" and not in_place and not superseded:
+        loss = _passive_edit_lost(save, story, world, known)
+        if loss is not None:
+            yield loss
+        return
     for node in sorted(held):
         current = held[node]
         gone = not descent.holds(current, save.version)
@@ -111,11 +116,38 @@ def _lost(
             continue
         if superseded and not _was_last(save, loss, story, descent):
             continue
-        # A passive edit that the active node overwrote was never in force.
-        if save.how == "passive_edit" and loss.kind is not Kind.RESET:
-            continue
         mended = not gone or (in_place and node != last and loss.kind is Kind.LOST_UPDATE)
         yield replace(loss, current=current, mended=mended)
+
+
+def _passive_edit_lost(
+    save: Save, story: Story, world: World, known: tuple[Descent, Mapping[Version, Save], str]
+) -> Finding | None:
+    """A content saved on the passive node that is nowhere in force: the active node never had it, the other lost it."""
+    descent, _, last = known
+    held = story.course.held
+    if any(descent.holds(held[node], save.version) for node in held):
+        return None
+    gone = next(
+        (
+            change
+            for change in story.course.changes
+            if change.node == save.node
+            and descent.holds(change.old, save.version)
+            and not descent.holds(change.new, save.version)
+        ),
+        None,
+    )
+    if gone is None:
+        return None
+    why = (
+        f"{story.name} was saved on {save.node} while it was passive, so the change never came to the active node, "
+        f"whose next one was copied over it."
+    )
+    evidence = (*story.references.get(save.version, ())[:3], *gone.evidence[:2])
+    word = _word(story, world, save, Confidence.CERTAIN)
+    kind = (Kind.LOST_UPDATE, Cause.PASSIVE_EDIT)
+    return replace(_finding(story, last, kind, (gone.low, gone.high), save, word, evidence, why), current=held[last])
 
 
 def _was_last(save: Save, loss: Finding, story: Story, descent: Descent) -> bool:
@@ -179,7 +211,7 @@ def _never_came(
             f"{story.name} was saved on {save.node}, but the older content on {node} has the later recorded time, so "
             f"the change was not copied; then {node} became active."
         )
-    elif waited <= world.cycle + _SLACK:
+    elif waited <= world.cycle + _SLACK and world.role(node, save.when.time) is not Role.DOWN:
         cause = Cause.FAILOVER_IN_WINDOW
         seconds = max(0, waited) // TICKS_PER_SECOND
         why = (

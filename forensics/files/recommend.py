@@ -28,7 +28,7 @@ def recommended(
     """
     if not losses:
         return None
-    first = min(one.latest for one in losses)
+    first = min(one.earliest for one in losses)
     lines = {story.name: _active_line(story, world) for story in stories}
     best: tuple[int, int, str] | None = None
     for one in sets:

@@ -25,10 +25,12 @@ _BEAM: Final = 64
 _SLACK: Final = 5 * TICKS_PER_SECOND
 # What it costs to believe something against the rules, or against what was seen.
 _NOT_PULLED: Final = 1.5
+_NEVER_PULLED: Final = 4.0  # for many cycles on end
+_MANY_CYCLES: Final = 8
 _NOT_FORCED: Final = 1.0
 _UNEXPLAINED: Final = 3.0
 _OLDER_AGAIN: Final = 2.0  # an older content comes back unseen: an operator, or a forced sync that was not logged
-_OPEN: Final = 0.1  # in all, for the less likely side of a choice that the rules leave open
+_OPEN: Final = 0.1  # to believe in a copy that the rules leave open
 
 
 class Change(NamedTuple):
@@ -198,18 +200,20 @@ def _pulled(
             continue
         copied = (*state[:at], theirs, *state[at + 1 :])
         change = Change(node, ours, theirs, start, min(end, start + world.cycle + _SLACK), "copy", active, ())
-        share = min(1.0, (end - start) / world.cycle)
         whole = end - start >= world.cycle + _SLACK and role is Role.PASSIVE
         choice = Choice(node, end, theirs)
         wanted = settled.get(choice)
         if whole:
             _offer(found, copied, cost, _Link(link, change, None))
-            _offer(found, state, cost + _NOT_PULLED, link)
+            many = end - start >= _MANY_CYCLES * world.cycle
+            _offer(found, state, cost + (_NEVER_PULLED if many else _NOT_PULLED), link)
             continue
         if wanted is not False:
-            _offer(found, copied, cost + _OPEN * (1 - share), _Link(_Link(link, change, None), None, (choice, True)))
+            # Where nothing tells, a loss that may be is told (as possible) rather than passed over.
+            open_cost = _OPEN if role is Role.PASSIVE else 2 * _OPEN
+            _offer(found, copied, cost + open_cost, _Link(_Link(link, change, None), None, (choice, True)))
         if wanted is not True:
-            _offer(found, state, cost + _OPEN * share, _Link(link, None, (choice, False)))
+            _offer(found, state, cost, _Link(link, None, (choice, False)))
     return found
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # An installation writes its files while it runs, and its event is logged at the end.
 _INSTALLING: Final = (-300 * TICKS_PER_SECOND, 60 * TICKS_PER_SECOND)
-_STARTING: Final = (-60 * TICKS_PER_SECOND, 120 * TICKS_PER_SECOND)
+_STARTING: Final = (-15 * TICKS_PER_SECOND, 10 * TICKS_PER_SECOND)
 
 
 class Seen(NamedTuple):
@@ -68,7 +68,7 @@ def saves_of(
     by_version: dict[Version, list[Seen]] = {}
     for one in seen:
         by_version.setdefault(one.version, []).append(one)
-    starts = _starts_without(name, sets, world)
+    starts = _starts(name, sets, world)
     found = [_save(version, places, seen, world, (installs, starts)) for version, places in by_version.items()]
     return sorted(found, key=lambda save: (save.when.time, save.node, save.version.sha256 or ""))
 
@@ -80,32 +80,48 @@ def _save(
     world: World,
     happened: tuple[Sequence[Happening], Mapping[str, list[tuple[int, str]]]],
 ) -> Save:
-    installs, starts = happened
     raw = version.modified or 0
     first_on: dict[str, Seen] = {}
     for one in places:
         first_on.setdefault(one.node, one)
     nodes = [node for node in world.nodes if node in first_on] or sorted(first_on)
-    for node in nodes:
+    own = {node: world.when(node, raw) for node in nodes}
+    made = next((m for node in nodes if (m := _made_by_product(version, node, own[node], happened))), None)
+    if made is not None:
+        return made
+    actives = [node for node in nodes if world.role(node, own[node].time) is Role.ACTIVE]
+    if actives:
+        node = min(actives, key=lambda name: (first_on[name].time, name))
+        return Save(version, node, own[node], "edit")
+    for node in world.nodes:
         when = world.when(node, raw)
-        for event in installs:
-            if event.node == node and _INSTALLING[0] <= when.time - event.when.time <= _INSTALLING[1]:
-                return Save(version, node, when, "install", (event.reference,))
-        for start, reference in starts.get(node, ()):
-            if _STARTING[0] <= when.time - start <= _STARTING[1]:
-                return Save(version, node, when, "rebuild", (reference,))
-    actives = [node for node in world.nodes if world.role(node, world.when(node, raw).time) is Role.ACTIVE]
-    if len(actives) == 1:
-        node = actives[0]
-        when = world.when(node, raw)
-        if node not in first_on:
-            other = next((name for name in nodes if _elsewhere(node, version, when, seen, world)), None)
-            if other is not None:
-                return Save(version, other, world.when(other, raw), "passive_edit")
-        return Save(version, node, when, "edit")
-    # Nobody, or by their own clocks both: where it was seen first.
-    node = min(nodes, key=lambda name: (name not in actives, first_on[name].time, name))
-    return Save(version, node, world.when(node, raw), "edit", sure=len(world.nodes) == 1)
+        if node in first_on or world.role(node, when.time) is not Role.ACTIVE:
+            continue
+        if not _elsewhere(node, version, when, seen, world):
+            return Save(version, node, when, "edit")
+        passive = [name for name in nodes if world.role(name, own[name].time) is Role.PASSIVE]
+        if passive:
+            return Save(version, passive[0], own[passive[0]], "passive_edit")
+    # Nobody is known to have been active: where it was seen first.
+    node = min(nodes, key=lambda name: (world.role(name, own[name].time) is Role.DOWN, first_on[name].time, name))
+    return Save(version, node, own[node], "edit", sure=len(world.nodes) == 1)
+
+
+def _made_by_product(
+    version: Version,
+    node: str,
+    when: When,
+    happened: tuple[Sequence[Happening], Mapping[str, list[tuple[int, str]]]],
+) -> Save | None:
+    """A version that an installation or a start of the product on a node where it was seen put down; else None."""
+    installs, starts = happened
+    for event in installs:
+        if event.node == node and _INSTALLING[0] <= when.time - event.when.time <= _INSTALLING[1]:
+            return Save(version, node, when, "install", (event.reference,))
+    for start, reference in starts.get(node, ()):
+        if _STARTING[0] <= when.time - start <= _STARTING[1]:
+            return Save(version, node, when, "rebuild", (reference,))
+    return None
 
 
 def _elsewhere(node: str, version: Version, when: When, seen: Sequence[Seen], world: World) -> bool:
@@ -119,11 +135,17 @@ def _elsewhere(node: str, version: Version, when: When, seen: Sequence[Seen], wo
     return False
 
 
-def _starts_without(name: str, sets: Sequence[BackupSet], world: World) -> dict[str, list[tuple[int, str]]]:
-    """By node the starts of the product at which the file was not there: what is fresh then was made by the product."""
+def _starts(name: str, sets: Sequence[BackupSet], world: World) -> dict[str, list[tuple[int, str]]]:
+    """By node the starts of the product that a backup set marks: a file that is fresh then was made by the product.
+
+    Nobody saves in the seconds in which the product starts.
+    """
     found: dict[str, list[tuple[int, str]]] = {}
+    profile = world.analysis.catalogue.profile
+    if not any(row.name.casefold() == name.casefold() for row in profile.rebuilt_files):
+        return found
     for one in sets:
-        if one.trigger is Trigger.SERVICE_START and one.made is not None and name in one.missing and one.files:
+        if one.trigger is Trigger.SERVICE_START and one.made is not None and one.evidence:
             found.setdefault(one.node, []).append((world.when(one.node, one.made).time, one.evidence[0]))
     return found
 
