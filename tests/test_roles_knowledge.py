@@ -156,6 +156,16 @@ def test_several_entries_of_one_boot_are_one_boot():
     assert [one for one in spans(history, B) if one[0] == "down"] == [("down", 5, 45), ("down", 25_000, 25_150)]
 
 
+@pytest.mark.parametrize(("hole", "word"), [(None, Confidence.CERTAIN), ((25_050, 25_200), Confidence.PROBABLE)])
+def test_a_stop_whose_end_may_be_lost_is_not_certain(hole, word):
+    """The start is in a hole of the log: down until the node shows again, but perhaps not so long."""
+    entries = [*BASE[:-4], *story.restarts(25_000, B), *story.comes(27_000, B), Entry(27_030, B, "offline"), *BASE[-4:]]
+    holes = [(B, "System", *hole)] if hole else []
+    found = interval(story.told(entries, holes=holes), B, 25_040)
+    assert (found.role, found.confidence) == (Role.DOWN, word)
+    assert found.end == moment(27_000 if hole else 25_150)
+
+
 def test_restarts_within_minutes_of_each_other_are_each_told():
     """Six restarts in an hour are six absences."""
     storm = [entry for at in range(22_000, 25_600, 600) for entry in story.restarts(at, B)]

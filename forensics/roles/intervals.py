@@ -177,7 +177,8 @@ def _down(node: str, span: Span, scene: Scene) -> Piece:
         if absence.start < end and start < absence.end
         for sign in absence.signs
     ]
-    whole = all(sign.sharp for sign in signs) and all(map(scene.sharp, span))
+    # Where its log is not whole it may have started, and stopped again, in between.
+    whole = scene.stops_told(node, start, end) and all(sign.sharp for sign in signs) and all(map(scene.sharp, span))
     word = judge(signs, (), CLEAR, whole=whole, at_most=scene.cap)
     first, last = signs[0], signs[-1]
     back = "" if last is first else f", and back with {_named(last)}"
