@@ -263,6 +263,8 @@ def _taken(
         change.how == "copy" and root in _FRESH and _root_after(change.new, save, story, saves)
     ):
         install = (change.how if change.how in _FRESH else root) == "install"
+        if change.how == "install" and world.role(node, change.high) is Role.PASSIVE:
+            return None  # the defaults of an installation on a passive node are nobody's configuration
         cause = Cause.REINSTALL_ON_ACTIVE if install else Cause.SELF_REBUILD
         what = "the defaults of an installation on the active node" if install else "a rebuilt file"
         came = f", copied from {change.source}," if change.how == "copy" else ""
@@ -279,7 +281,11 @@ def _taken(
         return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.CLOCK_SKEW), span, save, word, evidence, why)
     if change.how == "unexplained" and older:
         word = weaker(word, Confidence.PROBABLE)
-        if world.active(change.high) == node or world.active(change.low) == node:
+        if world.role(node, change.high) is Role.ACTIVE:
+            # On a passive node the next cycle would have brought the newer content back.
+            now = world.interval(node, change.high)
+            arrived = max((c.low for c in story.course.changes if c.node == node and c.new == change.old), default=0)
+            span = (max(change.low, arrived, now.start if now is not None else 0), change.high)
             why = (
                 f"Older content with its old time came back over {story.name} on {node} while it was active: a restore."
             )
@@ -329,11 +335,11 @@ def _divergences(
         mine, other = saves.get(ours), saves.get(theirs)
         if mine is None or other is None:
             continue
-        if mine.how == "passive_edit":
-            cause, why = Cause.PASSIVE_EDIT, f"{story.name} was saved on {node} while it was passive"
-        elif mine.when.time < other.when.time:
+        if mine.when.time < other.when.time and (ours.modified or 0) > (theirs.modified or 0):
             cause = Cause.CLOCK_SKEW
             why = f"the older content of {story.name} on {node} has the later recorded time"
+        elif mine.how == "passive_edit":
+            cause, why = Cause.PASSIVE_EDIT, f"{story.name} was saved on {node} while it was passive"
         else:
             cause, why = Cause.UNKNOWN, f"{story.name} differs on {node}"
         why = f"{why[0].upper()}{why[1:]}, so replication from {last} skips it and the two nodes stay different."

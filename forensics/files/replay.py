@@ -121,9 +121,12 @@ def replay(
     steps = _steps(saves, seen, forced, world)
     ways: _Ways = {tuple(None for _ in nodes): (0.0, None)}
     last = steps[0].time if steps else 0
+    ready = {save.node: save.when.time for save in reversed(saves) if save.how == "install"}
     last_seen: dict[str, int] = {}
     for step in steps:
-        ways = _pull(ways, nodes, (last, step.time), world, settled or {})
+        # Before its first installation a node pulls nothing.
+        pulling = tuple(node for node in nodes if ready.get(node, last) <= last)
+        ways = _pull(ways, (nodes, pulling), (last, step.time), world, settled or {})
         ways = _take(ways, nodes, step, world, last_seen)
         if step.seen is not None:
             last_seen[step.seen.node] = step.time
@@ -164,10 +167,14 @@ def _step_key(step: _Step) -> tuple[str, int]:
 
 
 def _pull(
-    ways: _Ways, nodes: tuple[str, ...], span: tuple[int, int], world: World, settled: Mapping[Choice, bool]
+    ways: _Ways,
+    who: tuple[tuple[str, ...], tuple[str, ...]],
+    span: tuple[int, int],
+    world: World,
+    settled: Mapping[Choice, bool],
 ) -> _Ways:
     """What the passive nodes pull between two steps, in which no role changes."""
-    start, end = span
+    (nodes, pulling), (start, end) = who, span
     if end <= start:
         return ways
     middle = (start + end) // 2
@@ -177,7 +184,7 @@ def _pull(
     source = nodes.index(active)
     for at, node in enumerate(nodes):
         role = world.role(node, middle)
-        if at == source or role is Role.DOWN:
+        if at == source or role is Role.DOWN or node not in pulling:
             continue
         ways = _pulled(ways, (at, node), (source, active), span, (world, settled, role))
     return ways

@@ -85,7 +85,8 @@ def _save(
     for one in places:
         first_on.setdefault(one.node, one)
     nodes = [node for node in world.nodes if node in first_on] or sorted(first_on)
-    own = {node: world.when(node, raw) for node in nodes}
+    # Around a step of the clock a recorded time may be read in two ways; what was seen was saved before.
+    own = {node: _not_after(world.when(node, raw), first_on[node].time) for node in nodes}
     made = next((m for node in nodes if (m := _made_by_product(version, node, own[node], happened))), None)
     if made is not None:
         return made
@@ -105,6 +106,10 @@ def _save(
     # Nobody is known to have been active: where it was seen first.
     node = min(nodes, key=lambda name: (world.role(name, own[name].time) is Role.DOWN, first_on[name].time, name))
     return Save(version, node, own[node], "edit", sure=len(world.nodes) == 1)
+
+
+def _not_after(when: When, seen: int) -> When:
+    return when if when.time <= seen else when._replace(time=max(when.low, seen) if when.low <= seen else seen)
 
 
 def _made_by_product(

@@ -59,12 +59,15 @@ class World:
         return When(shown(moment.time), shown(moment.low), shown(moment.high), moment.bounded)
 
     def interval(self, node: str, time: int) -> RoleInterval | None:
-        """The role interval of a node that holds a moment; None outside of its evidence."""
+        """The role interval of a node that holds a moment; None before its evidence.
+
+        Behind the evidence the last one: files were copied from the node a little after its last event.
+        """
         rows = self._intervals.get(node)
         if not rows:
             return None
         at = bisect_right(self._starts[node], time) - 1
-        return rows[at] if at >= 0 and time <= rows[at].end else None
+        return rows[at] if at >= 0 else None
 
     def role(self, node: str, time: int) -> Role:
         """What a node was at a moment; unknown outside of its evidence."""
