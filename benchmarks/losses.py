@@ -209,15 +209,18 @@ def judge(incident: Incident, analysis: FileAnalysis, names: Mapping[str, str] |
     sets = {one.id: one for one in analysis.sets}
     left = list(scene.whole)
     is_degraded = bool(incident.truth["degraded"])
-    for finding in analysis.findings:
-        _judge_finding(verdict, scene, finding, left, sets, is_degraded=is_degraded)
+    wrong = [
+        finding
+        for finding in analysis.findings
+        if not _judge_finding(verdict, scene, finding, left, sets, is_degraded=is_degraded)
+    ]
     for row in left:
         verdict.by_kind[row["kind"], False] += 1
         verdict.faults.append(f"{scene.name}: missed: {row['kind']} {row['cause']} {row['file']} on {row['node']}")
     is_clean = not incident.truth["losses"] and not any(row["in_place"] for row in incident.truth["arguable"])
     if is_clean:
         verdict.clean = 1
-        verdict.accused = int(verdict.wrong > 0 and any(not finding.mended for finding in analysis.findings))
+        verdict.accused = int(any(not finding.mended for finding in wrong))
     _judge_recommended(verdict, scene, analysis, sets)
     return verdict
 
@@ -230,17 +233,18 @@ def _judge_finding(
     sets: Mapping[str, BackupSet],
     *,
     is_degraded: bool,
-) -> None:
+) -> bool:
+    """Enter one finding into the account; False where it is wrong."""
     what = f"{finding.id} {finding.kind} {finding.cause} {finding.file} on {finding.node}, {finding.confidence}"
     what += ", mended" if finding.mended else ""
     row = None if finding.mended else next((row for row in left if scene.is_of(finding, row)), None)
     if row is None:
         if _passes(scene, finding, is_degraded=is_degraded):
-            return
+            return True
         verdict.wrong += 1
         verdict.words[finding.confidence, False] += 1
         verdict.faults.append(f"{scene.name}: wrong: {what}: {finding.why}")
-        return
+        return False
     left.remove(row)
     verdict.found += 1
     verdict.by_kind[row["kind"], True] += 1
@@ -250,17 +254,24 @@ def _judge_finding(
         verdict.faults.append(f"{scene.name}: cause was {row['cause']}: {what}: {finding.why}")
     # Not to know the cause is no false statement.
     verdict.words[finding.confidence, is_cause or finding.cause is Cause.UNKNOWN] += 1
-    paths = {sets[one].files[finding.file].path for one in finding.recoverable_from}
+    holding = [sets[one].files[finding.file] for one in finding.recoverable_from if finding.file in sets[one].files]
+    paths = {sighting.path for sighting in holding}
     if paths == scene.paths_of(row):
         verdict.recoverable += 1
     else:
         told = f"{sorted(paths)}, not {sorted(scene.paths_of(row))}"
         verdict.faults.append(f"{scene.name}: recoverable from {told}: {what}")
     verdict.timed += _holds_time(scene, finding, row)
+    return True
 
 
 def _passes(scene: _Scene, finding: Finding, *, is_degraded: bool) -> bool:
     """Whether a finding that states no loss which is to be found is no fault."""
+    node = scene.names.get(finding.node, finding.node)
+    if is_degraded and not scene.has_live(node, finding.file):
+        # What a node has at the end nobody can tell then.
+        told = (*scene.losses, *scene.mended, *scene.arguable)
+        return any(scene.is_of(finding, row) for row in told) or (finding.mended and finding.kind is Kind.DIVERGENCE)
     if finding.mended:
         # Files that differed for a time are no rows of the truth.
         is_told = any(scene.is_of(finding, row) for row in (*scene.mended, *scene.arguable))
@@ -269,10 +280,8 @@ def _passes(scene: _Scene, finding: Finding, *, is_degraded: bool) -> bool:
         return True
     if not is_degraded:
         return False
-    if finding.kind is Kind.DIVERGENCE and scene.is_same_pair(finding):
-        return True
-    node = scene.names.get(finding.node, finding.node)
-    return not scene.has_live(node, finding.file) and any(scene.is_of(finding, row) for row in scene.mended)
+    # Who became active when may be lost with the logs; that the files differ is not.
+    return finding.kind is Kind.DIVERGENCE and scene.is_same_pair(finding)
 
 
 def _holds_time(scene: _Scene, finding: Finding, row: Mapping[str, Any]) -> bool:

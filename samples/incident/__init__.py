@@ -37,9 +37,9 @@ only `modified` and `made_recorded` are by the clock of the node that set them.
   `online`. A group that starts to come online and does not get there has not moved.
 - `group_restarts`: groups that went offline and came online again on the same node: `group`, `node`, the rest as above.
 - `outages`: machines that went down: `node`, `kind` (restart, crash), `stopped`, `booted` (null: not before the end).
-- `edits`: what somebody saved: `revision`, `parent` (revision that was changed), `time`, `modified`, `made_by` (edit;
-  template: distributed; restore: old bytes saved anew), `node`, `role` of the node at that moment, `file`, `sha256`,
-  `size`.
+- `edits`: what somebody saved: `revision`, `parent` (revision that was changed), `again` (revision whose bytes were
+  saved anew, else null), `time`, `modified`, `made_by` (edit; template: distributed; restore: old bytes saved anew),
+  `node`, `role` of the node at that moment, `file`, `sha256`, `size`.
 - `replications`: every copy that changed a file: `time`, `from`, `to`, `file`, `forced`, `copied`, `replaced`.
 - `backups`: `node`, `location` (folder, or pattern of names), `scheme`, `made`, `made_recorded`, `trigger`
   (service_start, active_to_passive), `files` and `paths` by name. A set that was lost with its disk is not there.

@@ -41,6 +41,7 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
             {
                 "revision": made.number,
                 "parent": made.parent,
+                "again": made.again,
                 "time": iso(made.time),
                 "modified": iso(chronicle.saved[made.number]),
                 "made_by": made.made_by,
