@@ -313,12 +313,14 @@ def test_a_divergence_goes_behind_a_lost_update_of_the_same_contents():
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_incidents_by_chance_are_consistent(complete):
+@pytest.mark.parametrize("seeds", [40, pytest.param(1000, marks=pytest.mark.long)])
+def test_incidents_by_chance_are_consistent(complete, seeds):
     """Of any seed: facts are told once, what is in place differs, and the set to recommend is one that there is."""
-    for seed in range(40):
+    for seed in range(seeds):
         truth = random_loss_incident(seed, complete=complete).truth
         assert all(row["in_place"] for row in truth["losses"])
         assert not any(row["in_place"] for row in truth["mended"])
+        assert truth["scenario"] not in CLEAN or rows_of(truth) == []
         assert truth["recommended"] in {None, *(made["location"] for made in truth["backups"])}
         assert truth["recommended"] == recommended(truth)
         facts = Counter((row["file"], row["node"], row["lost"]["sha256"]) for row in rows_of(truth))
