@@ -226,6 +226,7 @@ class _Reader:
             text_from_sql(source),
             event_id or 0,
             tuple(strings_from_json(strings)),
+            found.learned,
         )
 
 

@@ -99,4 +99,5 @@ def references(signs: Iterable[Sign]) -> tuple[str, ...]:
                 seen.add(kind_of(sign))
                 chosen.add(sign)
         ordered = [sign for sign in ordered if sign in chosen]
-    return tuple(dict.fromkeys(sign.reference for sign in ordered))
+    named = [(sign.reference, sign.observation.learned) for sign in ordered]
+    return tuple(dict.fromkeys(name for pair in named for name in pair if name is not None))
