@@ -6,12 +6,13 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from itertools import pairwise
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.roles.confidence import CLEAR, judge, references, weaker
 from forensics.roles.model import Confidence, Role
 from forensics.roles.scene import between
 from forensics.roles.spans import Span, overlaps, part, span_at, union
+from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from forensics.roles.scene import Line, Scene
     from forensics.roles.signs import Sign
     from forensics.roles.transitions import Move
+
+# One log may fall silent so long before the others of its node without a doubt that it is whole.
+_SILENT: Final = 30 * 60 * TICKS_PER_SECOND
 
 
 class Piece(NamedTuple):
@@ -127,7 +131,7 @@ def _support(node: str, role: Role, span: Span, scene: Scene) -> tuple[list[Sign
     start, end = span
     found: list[Sign] = []
     margin = float("inf")
-    bridged = False
+    bridged = 0
     for name in scene.tenures:
         if name != node and role is Role.ACTIVE:
             # When the group went down elsewhere, or came up elsewhere: witnesses of another machine.
@@ -142,8 +146,9 @@ def _support(node: str, role: Role, span: Span, scene: Scene) -> tuple[list[Sign
                 # What proves a role proves it as far as logs are whole, though no sign of it lies in this stretch.
                 found += () if touched else _around(tenure, span)
                 margin = min(margin, tenure.margin_between(start, end))
-            bridged = bridged or (name == node and overlaps(tenure.bridged, start, end))
-    return found, margin if margin != float("inf") else 0.0, bridged
+            if name == node:
+                bridged += sum(high - low for low, high in part(tenure.bridged, start, end))
+    return found, margin if margin != float("inf") else 0.0, bridged > _SILENT
 
 
 def _around(tenure: Tenure, span: Span) -> Iterator[Sign]:

@@ -46,27 +46,25 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
         life: moments at which the node logged something, sorted.
         end: end of the node's evidence.
     """
-    own = [s for s in signs if s.node == node and (s.claim in _STOPS or s.claim in STARTS or s.claim in GROUP_CLAIMS)]
+    told = _STOPS | STARTS | GROUP_CLAIMS | {Claim.RESTART_REQUEST}
+    own = [sign for sign in signs if sign.node == node and sign.claim in told]
     has_membership = any(sign.claim in _MEMBER for sign in own)
     found: list[Absence] = []
     stopped: list[Sign] = []
     booted: int | None = None
+    asked: Sign | None = None
     for at, sign in enumerate(own):
-        if sign.claim in _STOPS:
-            stopped.append(sign)
+        if sign.claim is Claim.RESTART_REQUEST:
+            asked = sign
+        elif sign.claim in _STOPS:
+            stopped += _with_request(sign, asked)
+            asked = None
         elif sign.claim is Claim.BOOT:
             if booted is not None and sign.time - booted <= _ONE_BOOT and not stopped:
                 continue
             booted = sign.time
             back = _membership(own, at, has_membership=has_membership)
-            if stopped:
-                found.append(_until(stopped, back, life, sign))
-            else:
-                alive = _last_before(life, sign.time)
-                if alive is not None:
-                    found.append(Absence(alive, back.time, (sign,), known=False))
-                elif back is not sign:
-                    found.append(Absence(sign.time, back.time, (sign, back)))
+            found += [_until(stopped, back, life, sign)] if stopped else _before_boot(sign, back, life)
             stopped = []
         elif stopped:
             found.append(_until(stopped, sign, life))
@@ -74,6 +72,12 @@ def absences(node: str, signs: Sequence[Sign], life: Sequence[int], end: int) ->
     if stopped:
         found.append(_until(stopped, None, life, end=end))
     return found
+
+
+def _with_request(stop: Sign, asked: Sign | None) -> list[Sign]:
+    """A stop, and the request for it behind: what the stop's time is counts."""
+    is_answer = asked is not None and stop.claim is Claim.SHUTDOWN and stop.time - asked.time <= _STARTING
+    return [stop, asked] if asked is not None and is_answer else [stop]
 
 
 def _until(stopped: list[Sign], back: Sign | None, life: Sequence[int], *starts: Sign, end: int = 0) -> Absence:
@@ -90,6 +94,14 @@ def _until(stopped: list[Sign], back: Sign | None, life: Sequence[int], *starts:
         if at < len(life) and life[at] < min((sign.time for sign in starts), default=until):
             return Absence(start, life[at], tuple(stopped))
     return Absence(start, until, signs)
+
+
+def _before_boot(boot: Sign, back: Sign, life: Sequence[int]) -> list[Absence]:
+    """A boot without a stop before it: the node stopped at some moment since its last sign of life."""
+    alive = _last_before(life, boot.time)
+    if alive is not None:
+        return [Absence(alive, back.time, (boot,), known=False)]
+    return [Absence(boot.time, back.time, (boot, back))] if back is not boot else []
 
 
 def _membership(own: Sequence[Sign], at: int, *, has_membership: bool) -> Sign:

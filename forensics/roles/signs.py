@@ -18,7 +18,16 @@ MAILBOX_CLAIMS: Final = PASSIVE_CLAIMS | {Claim.ACTIVE, Claim.ACTIVE_ENDED, Clai
 """Claims on the clustered mailbox server's group, which name no group."""
 
 PRESENCE_CLAIMS: Final = frozenset(
-    {Claim.BOOT, Claim.SHUTDOWN, Claim.UNEXPECTED_SHUTDOWN, Claim.FORMED, Claim.JOINED, Claim.DOWN, Claim.NODE_REMOVED}
+    {
+        Claim.BOOT,
+        Claim.SHUTDOWN,
+        Claim.UNEXPECTED_SHUTDOWN,
+        Claim.RESTART_REQUEST,
+        Claim.FORMED,
+        Claim.JOINED,
+        Claim.DOWN,
+        Claim.NODE_REMOVED,
+    }
 )
 """Claims on a machine and its membership, which bear on every group."""
 
@@ -182,7 +191,7 @@ def _coming_online(signs: list[Sign]) -> list[Sign]:
         lone = sign.claim is Claim.GROUP_ONLINE and sign.node not in coming
         if sign.claim is Claim.GROUP_COMING_ONLINE:
             coming.add(sign.node)
-        elif sign.claim in GROUP_CLAIMS or sign.claim in PRESENCE_CLAIMS:
+        elif sign.claim in GROUP_CLAIMS or (sign.claim in PRESENCE_CLAIMS and sign.claim is not Claim.RESTART_REQUEST):
             coming.discard(sign.node)
         factor = 1.0
         if sign.claim is Claim.ACTIVE and sign.node in coming:
