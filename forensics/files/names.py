@@ -191,14 +191,10 @@ def find_number(text: str) -> int | None:
     return int(numbers[-1][0]) if numbers else None
 
 
-def without_stamp(text: str, stamp: Stamp | None) -> str:
-    """A text with a mark in place of its stamp: what the names of several backups have in common."""
-    return text if stamp is None else text.replace(stamp.text, "<stamp>", 1)
-
-
 def is_copy_word(text: str) -> bool:
     """Whether a name of a folder calls it a backup or a copy."""
-    return _WORD.search(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).replace("_", " ")) is not None
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
+    return _WORD.search(words.replace("_", " ")) is not None
 
 
 def looks_like_backup(folders: Iterable[str]) -> bool:
