@@ -86,11 +86,12 @@ def _story(
     name: str, evidence: FileEvidence, world: World, happened: tuple[Sequence[Happening], Sequence[Happening]]
 ) -> Story | None:
     installs, forced = happened
+    happened_to = [*forced, *(one for one in world.happenings([Claim.COPY_SKIPPED]) if one.names(name))]
     seen = sightings(name, evidence, world)
     if not seen:
         return None
     saves = saves_of(name, seen, evidence.sets, world, installs)
-    course = replay(saves, seen, forced, world)
+    course = replay(saves, seen, happened_to, world)
     references: dict[Version, list[str]] = {}
     for one in sorted(seen, key=lambda one: (not one.live, one.time, one.reference)):
         references.setdefault(one.version, []).append(one.reference)
@@ -98,18 +99,18 @@ def _story(
         name,
         saves,
         course,
-        _margin(saves, seen, forced, world, course),
+        _margin(saves, seen, happened_to, world, course),
         {version: tuple(found) for version, found in references.items()},
     )
 
 
 def _margin(
-    saves: Sequence[Save], seen: Sequence[Seen], forced: Sequence[Happening], world: World, course: Course
+    saves: Sequence[Save], seen: Sequence[Seen], happened: Sequence[Happening], world: World, course: Course
 ) -> float:
     """What it costs at least to make one of the open choices otherwise, where that changes what is held in the end."""
     margin = float("inf")
     for choice, made in list(course.choices.items())[:_CHOICES_WEIGHED]:
-        other = replay(saves, seen, forced, world, {choice: not made})
+        other = replay(saves, seen, happened, world, {choice: not made})
         if _outcome(other) != _outcome(course):
             margin = min(margin, other.cost - course.cost)
     return margin

@@ -181,16 +181,66 @@ def _loss_on(
         return _taken(node, save, gone, story, world, (descent, saves))
     if had:
         return None
-    move = _took_over(node, save, world)
-    if move is None or save.node == node:
+    if save.node == node:
+        return None
+    made = _made_after(story.course.held.get(node), save, story, saves)
+    if made is not None:
+        return _made_anew(node, save, made, story, world)
+    move = world.move_to(node, save.when.low)
+    if move is None or _held_at(node, move.time, story) is None:
         return None
     return _never_came(node, save, move, story, world, saves)
 
 
-def _took_over(node: str, save: Save, world: World) -> RoleTransition | None:
-    """The first move to a node after a save elsewhere."""
-    moves = [m for m in world.history.transitions if m.to_node == node and m.time >= save.when.low]
-    return min(moves, key=lambda move: move.time, default=None)
+def _made_after(
+    version: Version | None, save: Save, story: Story, saves: Mapping[Version, Save]
+) -> Save | None:
+    """The file, made anew by the product after a save, that a content goes back to; else None."""
+    root = saves.get(_first_of_line(version, story)) if version is not None else None
+    return root if root is not None and root.how in _FRESH and root.when.time > save.when.time else None
+
+
+def _first_of_line(version: Version, story: Story) -> Version:
+    parents = {c.new: c.old for c in reversed(story.course.changes) if c.new and c.how in _EDITS}
+    seen: set[Version] = set()
+    while (before := parents.get(version)) is not None and version not in seen:
+        seen.add(version)
+        version = before
+    return version
+
+
+def _made_anew(node: str, save: Save, made: Save, story: Story, world: World) -> Finding:
+    """A content that never was on a node's present disk, and whose place there a fresh file of the product has."""
+    came = next(
+        (c for c in story.course.changes if c.node == node and c.new == made.version), None
+    )
+    span = (came.low, came.high) if came is not None else (made.when.low, made.when.high)
+    source = came.source if came is not None and came.how not in _FRESH else None
+    word = weaker(_word(story, world, save, Confidence.CERTAIN), world.sure(made.node, made.when.time))
+    evidence = (*story.references.get(save.version, ())[:2], *made.evidence, *story.references.get(made.version, ())[:2])
+    return _reset(node, save, (made, source, span), story, world, word, evidence)
+
+
+def _reset(
+    node: str,
+    save: Save,
+    how: tuple[Save, str | None, tuple[int, int]],
+    story: Story,
+    world: World,
+    word: Confidence,
+    evidence: tuple[str, ...],
+) -> Finding:
+    """The finding: a fresh file of the product, made on a node and maybe copied from another, is in the place."""
+    made, source, span = how
+    if made.how == "rebuild":
+        cause, what = Cause.SELF_REBUILD, "a rebuilt file"
+    elif world.active(made.when.time) == made.node:
+        cause, what = Cause.REINSTALL_ON_ACTIVE, "the defaults of an installation on the active node"
+    else:
+        cause, what = Cause.UNKNOWN, f"the defaults of an installation on {made.node}"
+    came = f", copied from {source}," if source else ""
+    why = f"On {node} {what}{came} took the place of the configured {story.name}."
+    return _finding(story, node, (Kind.RESET, cause), span, save, word, evidence, why)
 
 
 def _never_came(
@@ -257,19 +307,13 @@ def _taken(
     if change.new is not None:
         evidence = (*evidence, *story.references.get(change.new, ())[:2])
     word = _word(story, world, save, Confidence.CERTAIN)
-    root = _root(change.new, story)
     older = new is not None and new.when.time < save.when.time
-    if change.how in _FRESH or (
-        change.how == "copy" and root in _FRESH and _root_after(change.new, save, story, saves)
-    ):
-        install = (change.how if change.how in _FRESH else root) == "install"
-        if change.how == "install" and world.role(node, change.high) is Role.PASSIVE:
-            return None  # the defaults of an installation on a passive node are nobody's configuration
-        cause = Cause.REINSTALL_ON_ACTIVE if install else Cause.SELF_REBUILD
-        what = "the defaults of an installation on the active node" if install else "a rebuilt file"
-        came = f", copied from {change.source}," if change.how == "copy" else ""
-        why = f"On {node} {what}{came} took the place of the configured {story.name}."
-        return _finding(story, node, (Kind.RESET, cause), span, save, word, evidence, why)
+    made = _made_after(change.new, save, story, saves) if change.how in _FRESH | {"copy"} else None
+    if change.how == "install" and world.role(node, change.high) is Role.PASSIVE:
+        return None  # the defaults of an installation on a passive node are nobody's configuration
+    if made is not None:
+        source = change.source if change.how == "copy" else None
+        return _reset(node, save, (made, source, span), story, world, word, evidence)
     if change.how == "forced":
         why = f"A forced sync on {node}, which ignores times, put older content from {change.source} over {story.name}."
         return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.FORCED_SYNC), span, save, word, evidence, why)
@@ -293,30 +337,6 @@ def _taken(
         why = f"Older content came over {story.name} on {node}, and no event says how."
         return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.UNKNOWN), span, save, word, evidence, why)
     return None
-
-
-def _root(version: Version | None, story: Story) -> str | None:
-    """How the line of a content began: the first of its contents that was made from nothing."""
-    parents = {c.new: (c.old, c.how) for c in reversed(story.course.changes) if c.new and c.how in _EDITS | _FRESH}
-    seen: set[Version] = set()
-    how: str | None = None
-    while version is not None and version in parents and version not in seen:
-        seen.add(version)
-        version, how = parents[version]
-        if how in _FRESH:
-            return how
-    return how
-
-
-def _root_after(version: Version | None, save: Save, story: Story, saves: Mapping[Version, Save]) -> bool:
-    """Whether the line of a content began after the save: defaults that came first are what it was made from."""
-    parents = {c.new: c.old for c in reversed(story.course.changes) if c.new and c.how in _EDITS}
-    seen: set[Version] = set()
-    while version is not None and version in parents and version not in seen:
-        seen.add(version)
-        version = parents[version]
-    root = saves.get(version) if version is not None else None
-    return root is not None and root.when.time > save.when.time
 
 
 def _divergences(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from forensics.claims import Claim
 from forensics.roles.model import Role
 from parsers.times import TICKS_PER_SECOND
 
@@ -31,6 +32,8 @@ _NOT_FORCED: Final = 1.0
 _UNEXPLAINED: Final = 3.0
 _OLDER_AGAIN: Final = 2.0  # an older content comes back unseen: an operator, or a forced sync that was not logged
 _OPEN: Final = 0.1  # to believe in a copy that the rules leave open
+_SKIPPED_NEWER: Final = 2.0  # a skip was logged, and the source would have been newer
+_SKIPPED_EQUAL: Final = 0.3  # or the same: whether that is logged is not documented
 
 
 class Change(NamedTuple):
@@ -104,7 +107,7 @@ _Ways = dict[_State, tuple[float, "_Link | None"]]
 def replay(
     saves: Sequence[Save],
     seen: Sequence[Seen],
-    forced: Sequence[Happening],
+    happened: Sequence[Happening],
     world: World,
     settled: Mapping[Choice, bool] | None = None,
 ) -> Course:
@@ -113,15 +116,15 @@ def replay(
     Args:
         saves: how its versions came into being.
         seen: its sightings.
-        forced: forced syncs, on the node that logs them.
+        happened: forced syncs, and skips of this file, each on the node that logs it.
         world: roles and clocks.
         settled: choices that are to be made so and not otherwise, to weigh the other side.
     """
     nodes = tuple(sorted({*world.nodes, *(one.node for one in seen)}))
-    steps = _steps(saves, seen, forced, world)
+    steps = _steps(saves, seen, happened, world)
     ways: _Ways = {tuple(None for _ in nodes): (0.0, None)}
     last = steps[0].time if steps else 0
-    ready = {save.node: save.when.time for save in reversed(saves) if save.how == "install"}
+    ready = _ready(saves, steps)
     last_seen: dict[str, int] = {}
     for step in steps:
         # Before its first installation a node pulls nothing.
@@ -150,14 +153,24 @@ def _key(state: _State) -> tuple[tuple[str, int], ...]:
     return tuple((v.sha256 or "", v.modified or 0) if v is not None else ("", -1) for v in state)
 
 
-def _steps(saves: Sequence[Save], seen: Sequence[Seen], forced: Sequence[Happening], world: World) -> list[_Step]:
+def _ready(saves: Sequence[Save], steps: Sequence[_Step]) -> dict[str, int]:
+    """By node when the product was first installed on it; none for a node that shows a sign of it before."""
+    found = {save.node: save.when.time for save in reversed(saves) if save.how == "install"}
+    for step in steps:
+        if step.node in found and step.time < found[step.node]:
+            del found[step.node]
+    return found
+
+
+def _steps(saves: Sequence[Save], seen: Sequence[Seen], happened: Sequence[Happening], world: World) -> list[_Step]:
     steps = [_Step(save.when.time, 1, "save", save=save, node=save.node) for save in saves]
     steps += [_Step(one.time, 3, "seen", seen=one, node=one.node) for one in seen]
-    steps += [_Step(one.when.time, 2, "forced", node=one.node, evidence=(one.reference,)) for one in forced]
-    edges = {edge for one in world.history.intervals for edge in (one.start, one.end)}
+    for one in happened:
+        kind = "forced" if one.claim is Claim.FORCED_SYNC else "skip"
+        steps.append(_Step(one.when.time, 2, kind, node=one.node, evidence=(one.reference,)))
     if steps:
         low, high = min(s.time for s in steps), max(s.time for s in steps)
-        steps += [_Step(edge, 0, "edge") for edge in edges if low <= edge <= high]
+        steps += [_Step(edge, 0, "edge") for edge in world.edges(low, high)]
     return sorted(steps, key=lambda step: (step.time, step.rank, step.node, _step_key(step)))
 
 
@@ -240,9 +253,22 @@ def _take(ways: _Ways, nodes: tuple[str, ...], step: _Step, world: World, last_s
             _seen(found, (state, cost, link), at, step.seen, last_seen.get(step.node))
         elif step.kind == "forced":
             _forced(found, (state, cost, link), (nodes, at), step, world)
+        elif step.kind == "skip":
+            _offer(found, state, cost + _skip_cost(state, nodes, at, world.active(step.time)), link)
         else:
             _offer(found, state, cost, link)
     return found
+
+
+def _skip_cost(state: _State, nodes: tuple[str, ...], at: int, active: str | None) -> float:
+    """What speaks against a state where the service of the node at a place skipped the file."""
+    if active is None or active not in nodes or active == nodes[at]:
+        return 0.0
+    theirs, ours = state[nodes.index(active)], state[at]
+    if theirs is None or ours is None:
+        return 0.0
+    difference = (theirs.modified or 0) - (ours.modified or 0)
+    return _SKIPPED_NEWER if difference > 0 else _SKIPPED_EQUAL if difference == 0 else 0.0
 
 
 def _seen(found: _Ways, way: tuple[_State, float, _Link | None], at: int, one: Seen, before: int | None) -> None:

@@ -7,6 +7,8 @@ from where the version was seen, and from where it was not.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.claims import Claim
@@ -22,7 +24,13 @@ if TYPE_CHECKING:
 
 # An installation writes its files while it runs, and its event is logged at the end.
 _INSTALLING: Final = (-300 * TICKS_PER_SECOND, 60 * TICKS_PER_SECOND)
+# Around a backup that was made at a start, and behind an event that says that a service started.
 _STARTING: Final = (-15 * TICKS_PER_SECOND, 10 * TICKS_PER_SECOND)
+_STARTED: Final = (-2 * TICKS_PER_SECOND, 20 * TICKS_PER_SECOND)
+# A backup of a start that lacks a file was made before the file was rebuilt.
+_LACKING: Final = (-15 * TICKS_PER_SECOND, 300 * TICKS_PER_SECOND)
+_SLACK: Final = 2 * TICKS_PER_SECOND
+_FEW_CYCLES: Final = 10
 
 
 class Seen(NamedTuple):
@@ -53,6 +61,34 @@ class Save(NamedTuple):
     sure: bool = True
 
 
+class Start(NamedTuple):
+    """A file that is fresh from `low` to `high`, on the reference's clock, was made by the product when it started."""
+
+    low: int
+    high: int
+    reference: str
+
+
+class Around(NamedTuple):
+    """What bears on how the versions of one file came into being.
+
+    Attributes:
+        name: the file.
+        seen: its sightings, by time.
+        world: roles and clocks.
+        installs: installations of the product, by time.
+        starts: by node its starts, where the product rebuilds the file.
+        skips: by node raw times at which its replication service skipped the file, with their references, by time.
+    """
+
+    name: str
+    seen: Sequence[Seen]
+    world: World
+    installs: Sequence[Happening]
+    starts: Mapping[str, Sequence[Start]]
+    skips: Mapping[str, Sequence[tuple[int, str]]]
+
+
 def saves_of(
     name: str, seen: Sequence[Seen], sets: Sequence[BackupSet], world: World, installs: Sequence[Happening]
 ) -> list[Save]:
@@ -68,39 +104,39 @@ def saves_of(
     by_version: dict[Version, list[Seen]] = {}
     for one in seen:
         by_version.setdefault(one.version, []).append(one)
-    starts = _starts(name, sets, world)
-    found = [_save(version, places, seen, world, (installs, starts)) for version, places in by_version.items()]
+    around = Around(name, seen, world, installs, _starts(name, sets, world), _skips(name, world))
+    usual = _skips_of_copies(by_version, around)
+    found = [_save(version, places, around, usual) for version, places in by_version.items()]
     return sorted(found, key=lambda save: (save.when.time, save.node, save.version.sha256 or ""))
 
 
-def _save(
-    version: Version,
-    places: Sequence[Seen],
-    seen: Sequence[Seen],
-    world: World,
-    happened: tuple[Sequence[Happening], Mapping[str, list[tuple[int, str]]]],
-) -> Save:
-    raw = version.modified or 0
+def _save(version: Version, places: Sequence[Seen], around: Around, usual: frozenset[str]) -> Save:
+    world, raw = around.world, version.modified or 0
     first_on: dict[str, Seen] = {}
     for one in places:
         first_on.setdefault(one.node, one)
     nodes = [node for node in world.nodes if node in first_on] or sorted(first_on)
     # Around a step of the clock a recorded time may be read in two ways; what was seen was saved before.
     own = {node: _not_after(world.when(node, raw), first_on[node].time) for node in nodes}
-    made = next((m for node in nodes if (m := _made_by_product(version, node, own[node], happened))), None)
+    first = min(one.time for one in places)
+    made = next((m for node in nodes if (m := _made_by_product(version, node, own[node], first, around))), None)
     if made is not None:
         return made
-    actives = [node for node in nodes if world.role(node, own[node].time) is Role.ACTIVE]
+    passive = [node for node in nodes if world.role(node, own[node].time) is Role.PASSIVE]
+    for node in passive:
+        skip = _skipped(node, raw, around) if node not in usual else None
+        if skip is not None:
+            return Save(version, node, own[node], "passive_edit", (skip,))
+    actives = [node for node in nodes if world.active(own[node].time) == node]
     if actives:
         node = min(actives, key=lambda name: (first_on[name].time, name))
         return Save(version, node, own[node], "edit")
     for node in world.nodes:
         when = world.when(node, raw)
-        if node in first_on or world.role(node, when.time) is not Role.ACTIVE:
+        if node in first_on or world.active(when.time) != node:
             continue
-        if not _elsewhere(node, version, when, seen, world):
-            return Save(version, node, when, "edit")
-        passive = [name for name in nodes if world.role(name, own[name].time) is Role.PASSIVE]
+        if not _elsewhere(node, version, when, around):
+            return Save(version, node, _not_after(when, first), "edit")
         if passive:
             return Save(version, passive[0], own[passive[0]], "passive_edit")
     # Nobody is known to have been active: where it was seen first.
@@ -112,46 +148,91 @@ def _not_after(when: When, seen: int) -> When:
     return when if when.time <= seen else when._replace(time=max(when.low, seen) if when.low <= seen else seen)
 
 
-def _made_by_product(
-    version: Version,
-    node: str,
-    when: When,
-    happened: tuple[Sequence[Happening], Mapping[str, list[tuple[int, str]]]],
-) -> Save | None:
+def _made_by_product(version: Version, node: str, when: When, first: int, around: Around) -> Save | None:
     """A version that an installation or a start of the product on a node where it was seen put down; else None."""
-    installs, starts = happened
-    for event in installs:
-        if event.node == node and _INSTALLING[0] <= when.time - event.when.time <= _INSTALLING[1]:
-            return Save(version, node, when, "install", (event.reference,))
-    for start, reference in starts.get(node, ()):
-        if _STARTING[0] <= when.time - start <= _STARTING[1]:
-            return Save(version, node, when, "rebuild", (reference,))
+    for event in around.installs:
+        early = when.time - event.when.time
+        if event.node != node or not _INSTALLING[0] <= early <= _INSTALLING[1]:
+            continue
+        if early < 0 and first < event.when.time:
+            continue  # it was there before the installation had ended
+        return Save(version, node, when, "install", (event.reference,))
+    for start in around.starts.get(node, ()):
+        if start.low <= when.time <= start.high:
+            return Save(version, node, when, "rebuild", (start.reference,))
     return None
 
 
-def _elsewhere(node: str, version: Version, when: When, seen: Sequence[Seen], world: World) -> bool:
+def _elsewhere(node: str, version: Version, when: When, around: Around) -> bool:
     """Whether the active node was seen later, still active, with something older: it was not saved there."""
-    for one in seen:
+    world = around.world
+    move = world.move_from(node, when.low)
+    for one in around.seen:
         if one.node == node and one.time > when.high + world.cycle and one.version != version:
             older = (one.version.modified or 0) < (version.modified or 0)
-            move = world.move_from(node, when.low)
             if older and (move is None or move.earliest > one.time):
                 return True
     return False
 
 
-def _starts(name: str, sets: Sequence[BackupSet], world: World) -> dict[str, list[tuple[int, str]]]:
-    """By node the starts of the product that a backup set marks: a file that is fresh then was made by the product.
+def _skipped(node: str, raw: int, around: Around) -> str | None:
+    """The event by which a node's replication service skipped the file at its first look after a save; else None.
 
-    Nobody saves in the seconds in which the product starts.
+    It is logged where the source is not newer. After a save on the active node the source is newer, so the save was
+    made on the node that skips. One that skipped the file shortly before as well says nothing.
     """
-    found: dict[str, list[tuple[int, str]]] = {}
+    skips, cycle = around.skips.get(node, ()), around.world.cycle
+    at = bisect_left(skips, (raw - _SLACK, ""))
+    if at >= len(skips) or skips[at][0] > raw + cycle + _SLACK:
+        return None
+    before = at > 0 and skips[at - 1][0] >= raw - _FEW_CYCLES * cycle
+    return None if before else skips[at][1]
+
+
+def _skips_of_copies(by_version: Mapping[Version, Sequence[Seen]], around: Around) -> frozenset[str]:
+    """Nodes whose service skips what it has just copied: there a skip after a save is usual, and says nothing.
+
+    Whether equal times are logged is not documented; what was copied to a node is seen on two.
+    """
+    found = set()
+    for node, skips in around.skips.items():
+        for version, places in by_version.items():
+            raw = version.modified or 0
+            if node not in {one.node for one in places} or len({one.node for one in places}) < 2:
+                continue
+            if around.world.role(node, around.world.when(node, raw).time) is not Role.PASSIVE:
+                continue
+            low, high = raw - 3 * around.world.cycle, raw + 5 * around.world.cycle
+            if bisect_right(skips, (high, "")) > bisect_left(skips, (low, "")):
+                found.add(node)
+    return frozenset(found)
+
+
+def _skips(name: str, world: World) -> dict[str, list[tuple[int, str]]]:
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for one in world.happenings([Claim.COPY_SKIPPED]):
+        if one.names(name):
+            found[one.node].append((one.raw, one.reference))
+    return {node: sorted(rows) for node, rows in found.items()}
+
+
+def _starts(name: str, sets: Sequence[BackupSet], world: World) -> dict[str, list[Start]]:
+    """By node the starts of the product: a file that is fresh then was made by the product.
+
+    Nobody saves in the seconds in which the product starts. A backup of a start that has other files and lacks this
+    one says that it was missing then.
+    """
+    found: dict[str, list[Start]] = defaultdict(list)
     profile = world.analysis.catalogue.profile
     if not any(row.name.casefold() == name.casefold() for row in profile.rebuilt_files):
         return found
     for one in sets:
         if one.trigger is Trigger.SERVICE_START and one.made is not None and one.evidence:
-            found.setdefault(one.node, []).append((world.when(one.node, one.made).time, one.evidence[0]))
+            made = world.when(one.node, one.made).time
+            low, high = _LACKING if name in one.missing else _STARTING
+            found[one.node].append(Start(made + low, made + high, one.evidence[0]))
+    for node, rows in world.product_starts().items():
+        found[node] += [Start(e.when.time + _STARTED[0], e.when.time + _STARTED[1], e.reference) for e in rows]
     return found
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.claims import Claim
@@ -11,12 +13,24 @@ from forensics.roles.model import Confidence, Role
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from forensics.roles.analyse import Analysis
     from forensics.roles.model import RoleHistory, RoleInterval, RoleTransition
 
-_PRODUCT_STARTS: Final = frozenset({Claim.SERVICE_START})
+# What an English service control manager says of a service that has started.
+_RUNNING: Final = "running"
+# The claims that bear on files: the others are not kept.
+_BEARING: Final = frozenset(
+    {
+        Claim.INSTALL,
+        Claim.FORCED_SYNC,
+        Claim.COPY_SKIPPED,
+        Claim.GROUP_GOING_OFFLINE,
+        Claim.SERVICE_START,
+        Claim.SERVICE_STATE,
+    }
+)
 
 
 class When(NamedTuple):
@@ -30,13 +44,23 @@ class When(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An event that bears on files: what, on which node, when, its reference, and what it names (a product, a file)."""
+    """An event that bears on files: what, on which node, when, its reference, and what it names (a product, a file).
+
+    `raw` is the time by the node's own clock, `strings` the event's insertion strings.
+    """
 
     claim: Claim
     node: str
     when: When
     reference: str
     object: str | None
+    raw: int = 0
+    strings: tuple[str | None, ...] = ()
+
+    def names(self, file: str) -> bool:
+        """Whether one of the strings is a file's name, or a path that ends with it."""
+        wanted = file.casefold()
+        return any((text or "").replace("\\", "/").rpartition("/")[2].strip().casefold() == wanted for text in self.strings)
 
 
 class World:
@@ -80,8 +104,27 @@ class World:
         return found.confidence if found is not None else Confidence.POSSIBLE
 
     def active(self, time: int) -> str | None:
-        """The node that was active at a moment, as far as is known."""
-        return next((node for node in self.nodes if self.role(node, time) is Role.ACTIVE), None)
+        """The node that had the group at a moment, as far as is known.
+
+        Where no log says who was active, the node to which the group had moved last still has it, unless that node is
+        known to have been something else.
+        """
+        for node in self.nodes:
+            if self.role(node, time) is Role.ACTIVE:
+                return node
+        moves, at = self._moves, bisect_right(self._move_times, time) - 1
+        before = moves[at] if at >= 0 else None
+        after = moves[at + 1] if at + 1 < len(moves) else None
+        owner = before.to_node if before is not None else after.from_node if after is not None else None
+        if owner is None or self.role(owner, time) is not Role.UNKNOWN:
+            return None
+        if after is not None and (after.from_node != owner or time > after.earliest):
+            return None
+        return owner
+
+    def edges(self, low: int, high: int) -> list[int]:
+        """The moments between two others at which what `role` or `active` says can change."""
+        return self._edges[bisect_right(self._edges, low - 1) : bisect_right(self._edges, high)]
 
     def last_active(self) -> str | None:
         """The node that was known to be active last in the evidence."""
@@ -90,27 +133,76 @@ class World:
 
     def move_from(self, node: str, after: int) -> RoleTransition | None:
         """The first move away from a node at or after a moment."""
-        moves = (m for m in self.history.transitions if m.from_node == node and m.time >= after)
-        return min(moves, key=lambda move: move.time, default=None)
+        return next((m for m in self._moves[self._from(after) :] if m.from_node == node), None)
+
+    def move_to(self, node: str, after: int) -> RoleTransition | None:
+        """The first move to a node at or after a moment."""
+        return next((m for m in self._moves[self._from(after) :] if m.to_node == node), None)
 
     def going_offline(self, node: str, before: int) -> int | None:
         """When the group last began to go offline on a node before a moment; None where no event says so."""
-        group = (self.history.group or "").casefold()
-        times = [
-            one.when.time
-            for one in self.happenings([Claim.GROUP_GOING_OFFLINE])
-            if one.node == node and (one.object or "").casefold() == group and one.when.time <= before
-        ]
-        return max(times, default=None)
+        times = self._offline.get(node, [])
+        at = bisect_right(times, before) - 1
+        return times[at] if at >= 0 else None
 
     def happenings(self, claims: Sequence[Claim]) -> list[Happening]:
-        """Events of these claims, by time."""
-        wanted = set(claims)
-        found = []
+        """Events of these claims, by time; of claims that do not bear on files there are none."""
+        if len(claims) == 1:
+            return self._happened.get(claims[0], [])
+        return sorted((one for claim in claims for one in self._happened.get(claim, [])), key=_order)
+
+    def product_starts(self) -> Mapping[str, Sequence[Happening]]:
+        """By node the events that say that a service of the product started, by time."""
+        found: dict[str, list[Happening]] = defaultdict(list)
+        profile = self.analysis.catalogue.profile
+        for one in self.happenings([Claim.SERVICE_START, Claim.SERVICE_STATE]):
+            if one.claim is Claim.SERVICE_STATE:
+                service = profile.service(one.object or "")
+                running = any((text or "").strip().casefold() == _RUNNING for text in one.strings)
+                if service is None or service.kind != "product" or not running:
+                    continue
+            found[one.node].append(one)
+        return found
+
+    def _from(self, after: int) -> int:
+        return bisect_right(self._move_times, after - 1)
+
+    @cached_property
+    def _moves(self) -> list[RoleTransition]:
+        return sorted(self.history.transitions, key=lambda one: (one.time, one.id))
+
+    @cached_property
+    def _move_times(self) -> list[int]:
+        return [one.time for one in self._moves]
+
+    @cached_property
+    def _edges(self) -> list[int]:
+        found = {edge for one in self.history.intervals for edge in (one.start, one.end)}
+        found |= {edge for one in self._moves for edge in (one.earliest, one.time)}
+        return sorted(found)
+
+    @cached_property
+    def _offline(self) -> dict[str, list[int]]:
+        group = (self.history.group or "").casefold()
+        found: dict[str, list[int]] = defaultdict(list)
+        for one in self.happenings([Claim.GROUP_GOING_OFFLINE]):
+            if (one.object or "").casefold() == group:
+                found[one.node].append(one.when.time)
+        return {node: sorted(times) for node, times in found.items()}
+
+    @cached_property
+    def _happened(self) -> dict[Claim, list[Happening]]:
+        found: dict[Claim, list[Happening]] = defaultdict(list)
+        shown = self.analysis.clocks.shown
         for one in self.analysis.evidence.observations:
-            if one.claim in wanted and one.node in self._intervals:
+            if one.claim in _BEARING and one.node in self._intervals:
                 moment = self.analysis.clocks.moment(one.node, one.raw, one.log, one.number)
-                shown = self.analysis.clocks.shown
                 when = When(shown(moment.time), shown(moment.low), shown(moment.high) + one.resolution, moment.bounded)
-                found.append(Happening(one.claim, one.node, when, one.reference, one.object))
-        return sorted(found, key=lambda one: (one.when, one.node, one.claim, one.object or ""))
+                found[one.claim].append(
+                    Happening(one.claim, one.node, when, one.reference, one.object, one.raw, one.strings)
+                )
+        return {claim: sorted(rows, key=_order) for claim, rows in found.items()}
+
+
+def _order(one: Happening) -> tuple[When, str, str, str]:
+    return one.when, one.node, one.claim, one.object or ""

@@ -9,8 +9,9 @@ The rules, beside those of the findings' kinds:
   node are made from both: from what they replaced, which their operator knew, and from what they are.
 - Of several saves that were lost together the last one stands for all: it contains the others.
 - Defaults and files that the product made anew are nobody's configuration: that they are replaced is no loss.
-- A disk that is lost takes no configuration with it that the other node has; what is put on the new one replaces
-  nothing there. A file that was deleted and made anew was replaced.
+- A disk that is lost takes no configuration with it that the other node has, and what is put on the new one while the
+  node is passive replaces nothing. The defaults of an installation on the active node do: they are in force there, in
+  place of what the node had. A file that was deleted and made anew was replaced.
 """
 
 from __future__ import annotations
@@ -161,8 +162,8 @@ class Losses:
             before, held = held, change.after
             if before is None:
                 reset = on_old_disk and self._reset(change, on_old_disk)
-                if reset and reset.in_place and reset.cause == "reinstall_on_active":
-                    yield replace(reset, arguable=True)
+                if reset and reset.cause == "reinstall_on_active":
+                    yield reset
                 continue
             if before.revision.made_by in NOBODYS or self.holds(change.after, before.revision):
                 continue
