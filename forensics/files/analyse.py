@@ -101,6 +101,7 @@ def _story(
         course,
         _margin(saves, seen, happened_to, world, course),
         {version: tuple(found) for version, found in references.items()},
+        frozenset(one.node for one in seen if one.live),
     )
 
 

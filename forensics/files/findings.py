@@ -39,6 +39,7 @@ class Story(NamedTuple):
         course: the cheapest course.
         margin: what the cheapest course with another outcome of an open choice costs more.
         references: sightings of each version, live ones first.
+        live: nodes whose live file is in the evidence; what the others hold at the end is not known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Story(NamedTuple):
     course: Course
     margin: float
     references: Mapping[Version, tuple[str, ...]]
+    live: frozenset[str]
 
 
 class Descent:
@@ -86,7 +88,7 @@ def losses_of(story: Story, world: World) -> list[Finding]:
             o is not save and descent.holds(o.version, save.version) and o.version != save.version for o in edits
         )
         found += _lost(save, story, world, (descent, saves, last), superseded=newer)
-    found = _one_for_each(found, descent)
+    found = [one if one.node in story.live else _unseen(one) for one in _one_for_each(found, descent)]
     found += _divergences(story, world, (saves, last), found)
     return sorted(found, key=lambda one: (one.earliest, one.latest, one.node, one.kind))
 
@@ -118,6 +120,12 @@ def _lost(
             continue
         mended = not gone or (in_place and node != last and loss.kind is Kind.LOST_UPDATE)
         yield replace(loss, current=current, mended=mended)
+
+
+def _unseen(loss: Finding) -> Finding:
+    """A loss on a node whose live file is not in the evidence: what it has now nobody can tell."""
+    why = f"{loss.why} What {loss.node} has now is not in the evidence."
+    return replace(loss, confidence=weaker(loss.confidence, Confidence.PROBABLE), why=why)
 
 
 def _passive_edit_lost(
@@ -192,9 +200,7 @@ def _loss_on(
     return _never_came(node, save, move, story, world, saves)
 
 
-def _made_after(
-    version: Version | None, save: Save, story: Story, saves: Mapping[Version, Save]
-) -> Save | None:
+def _made_after(version: Version | None, save: Save, story: Story, saves: Mapping[Version, Save]) -> Save | None:
     """The file, made anew by the product after a save, that a content goes back to; else None."""
     root = saves.get(_first_of_line(version, story)) if version is not None else None
     return root if root is not None and root.how in _FRESH and root.when.time > save.when.time else None
@@ -211,13 +217,15 @@ def _first_of_line(version: Version, story: Story) -> Version:
 
 def _made_anew(node: str, save: Save, made: Save, story: Story, world: World) -> Finding:
     """A content that never was on a node's present disk, and whose place there a fresh file of the product has."""
-    came = next(
-        (c for c in story.course.changes if c.node == node and c.new == made.version), None
-    )
+    came = next((c for c in story.course.changes if c.node == node and c.new == made.version), None)
     span = (came.low, came.high) if came is not None else (made.when.low, made.when.high)
     source = came.source if came is not None and came.how not in _FRESH else None
     word = weaker(_word(story, world, save, Confidence.CERTAIN), world.sure(made.node, made.when.time))
-    evidence = (*story.references.get(save.version, ())[:2], *made.evidence, *story.references.get(made.version, ())[:2])
+    evidence = (
+        *story.references.get(save.version, ())[:2],
+        *made.evidence,
+        *story.references.get(made.version, ())[:2],
+    )
     return _reset(node, save, (made, source, span), story, world, word, evidence)
 
 
@@ -347,8 +355,10 @@ def _divergences(
     if theirs is None:
         return
     pairs = {frozenset((one.lost, one.current)) for one in found if not one.mended}
+    if last not in story.live:
+        return
     for node, ours in sorted(story.course.held.items()):
-        if node == last or ours is None or ours == theirs or ours.sha256 == theirs.sha256:
+        if node not in story.live or node == last or ours is None or ours.sha256 == theirs.sha256:
             continue
         if (theirs.modified or 0) > (ours.modified or 0) or frozenset((theirs, ours)) in pairs:
             continue

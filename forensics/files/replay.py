@@ -247,7 +247,7 @@ def _take(ways: _Ways, nodes: tuple[str, ...], step: _Step, world: World, last_s
             save = step.save
             new = (*state[:at], save.version, *state[at + 1 :])
             low, high = min(save.when.low, save.when.time), max(save.when.high, save.when.time)
-            change = Change(save.node, state[at], save.version, low, high, save.how, None, save.evidence)
+            change = Change(save.node, _made_from(state, at, save), save.version, low, high, save.how, None, save.evidence)
             _offer(found, new, cost, _Link(link, change, None))
         elif step.seen is not None:
             _seen(found, (state, cost, link), at, step.seen, last_seen.get(step.node))
@@ -258,6 +258,13 @@ def _take(ways: _Ways, nodes: tuple[str, ...], step: _Step, world: World, last_s
         else:
             _offer(found, state, cost, link)
     return found
+
+
+def _made_from(state: _State, at: int, save: Save) -> Version | None:
+    """What was there before a save; nobody edits what is not there, so then it was what another node holds."""
+    if state[at] is not None or save.how not in {"edit", "passive_edit"}:
+        return state[at]
+    return max((v for v in state if v is not None), key=lambda v: (v.modified or 0, v.sha256 or ""), default=None)
 
 
 def _skip_cost(state: _State, nodes: tuple[str, ...], at: int, active: str | None) -> float:

@@ -60,7 +60,9 @@ class Happening:
     def names(self, file: str) -> bool:
         """Whether one of the strings is a file's name, or a path that ends with it."""
         wanted = file.casefold()
-        return any((text or "").replace("\\", "/").rpartition("/")[2].strip().casefold() == wanted for text in self.strings)
+        return any(
+            (text or "").replace("\\", "/").rpartition("/")[2].strip().casefold() == wanted for text in self.strings
+        )
 
 
 class World:
