@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from parsers.containers.tarformat import BLOCK, parse_header
 from parsers.exports.encoding import encoding_of
 from parsers.exports.layouts import layout_of
+from parsers.listings.reader import form_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -254,6 +255,8 @@ def _kind_of_text(head: bytes) -> Kind | None:
         return None if text is None else _kind_of_lines(text)
     if text.startswith("Windows Registry Editor Version 5.00") or re.match(r"REGEDIT4\s", text):
         return Kind.REGISTRY_EXPORT
+    if form_of(text) is not None:
+        return Kind.FILE_LISTING
     return _kind_of_lines(text) or (Kind.EVENT_EXPORT if _is_event_table(head) else Kind.TEXT)
 
 

@@ -43,7 +43,8 @@ def recognise(sightings: Iterable[Sighting], scene: Scene) -> FileEvidence:
     live: dict[str, dict[str, Sighting]] = {}
     sets: list[BackupSet] = []
     collected: dict[str, int] = {}
-    for node, seen in sorted(by_node.items()):
+    for node, rows in sorted(by_node.items()):
+        seen = _with_content(rows, other)
         seen.sort(key=lambda one: (one.sighting.path, *_newest_first(one.sighting)))
         home = home_of(node, seen, scene.beside, scene.knowledge)
         if home.rival is not None:
@@ -68,6 +69,15 @@ def recognise(sightings: Iterable[Sighting], scene: Scene) -> FileEvidence:
         collected=collected,
         notes=tuple(sorted(notes)),
     )
+
+
+def _with_content(seen: list[Seen], other: list[Sighting]) -> list[Seen]:
+    """What is to be told apart: what a listing names counts only where nothing of the node itself was collected."""
+    contents = [one for one in seen if one.sighting.version.sha256 is not None]
+    if not contents:
+        return seen
+    other += [one.sighting for one in seen if one.sighting.version.sha256 is None]
+    return contents
 
 
 def _newest_first(one: Sighting) -> tuple[int, str]:

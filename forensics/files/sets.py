@@ -138,6 +138,8 @@ def _confidence(draft: Draft, missing: Sequence[str], torn: Sequence[str], doubt
     made, say the same, every replicated file is there, nothing speaks against. `possible`: something does, or a single
     file without a time could be anybody's copy. Else `probable`.
     """
+    if any(one.version.sha256 is None for one in draft.files.values()):
+        return Confidence.POSSIBLE
     if torn or any("live one" in doubt for doubt in doubts) or (draft.made is None and len(draft.files) < 2):
         return Confidence.POSSIBLE
     two_kinds = draft.basis in {"stamp", "folder"} and draft.tie is not None and draft.tie.also is None

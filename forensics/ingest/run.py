@@ -19,6 +19,7 @@ from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDa
 from forensics.files.knowledge import Knowledge
 from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary, Progress, harmful
 from forensics.ingest.decoders import Decoders, without_collector
+from forensics.ingest.file_listings import read_file_listing
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
 from forensics.ingest.finish import finish
 from forensics.ingest.logs import check_log, read_log
@@ -241,6 +242,8 @@ class _Ingest:
             self._register.failed(source, print_, problems, guess.kind)
         elif guess.kind is Kind.MESSAGE_FILE:
             self._message_file(source, print_, problems)
+        elif guess.kind is Kind.FILE_LISTING:
+            self._listing(source, print_, problems)
         else:
             self._other(source, print_, guess, problems)
 
@@ -305,6 +308,23 @@ class _Ingest:
         self._case.update_evidence(evidence_id, status=status, facts=account.facts)
         if status == "ignored":
             self._ignored(source, "a Windows program without a message table")
+        self._register.files.append([source.path, print_.sha256, 0])
+        self._register.close(evidence_id, source.path, status, problems)
+
+    def _listing(self, source: Source, print_: Fingerprint, problems: list[Problem]) -> None:
+        evidence_id = self._register.add(source, print_, Kind.FILE_LISTING, "read")
+        place = evidence_id, source.path
+        zone = self._options.source_tz
+        done = read_file_listing(self._case, lambda: print_.open(source), place, self._knowledge, zone)
+        status = "read"
+        if done is not None:
+            account, count = done
+            problems += account.problems
+            status = "partial" if harmful(problems) else "read"
+            if account.assumed_zone and count:
+                self._summary.assumed_tz.append(source.path)
+            facts = {"form": str(account.form), "files": count}
+            self._case.update_evidence(evidence_id, status=status, facts=facts)
         self._register.files.append([source.path, print_.sha256, 0])
         self._register.close(evidence_id, source.path, status, problems)
 
