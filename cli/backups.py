@@ -11,7 +11,7 @@ from cli.cases import open_case
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_object, emit_rows
 from cli.roles import CONFIDENCE_STYLES
-from cli.text import counted
+from cli.text import counted, shortened
 from cli.voice import voice
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ OtherId = Annotated[
 ]
 STATUS_STYLES = {"same": "green", "differs": "yellow", "time_differs": "yellow", "missing": "red"}
 _IDS_SHOWN = 20
+_STRINGS_SHOWN = 8
+_STRING_SHOWN = 60
 
 
 @backups_app.command("list")
@@ -115,7 +117,7 @@ def diff_sets(
         against = _chosen(evidence, other, "OTHER") if other is not None else None
         files = against.files if against is not None else evidence.live.get(one.node, {})
         what = against.id if against is not None else f"the live files of {one.node}"
-        rows = [_compared_row(row) for row in compare_files(evidence.names, one.files, files)]
+        rows = [_compared_row(opened, row) for row in compare_files(evidence.names, one.files, files)]
     if form is Format.JSON:
         emit_object({"set": one.id, "other": against.id if against else None, "node": one.node, "files": rows})
     elif form is not Format.TABLE:
@@ -125,17 +127,23 @@ def diff_sets(
         if not files:
             emit_line(f"There are no live files of {one.node} in the evidence.")
         emit_rows(rows, fields=(), columns=_compared_columns(clock), form=form)
+        for row in rows:
+            _tell_content(row)
         same = sum(row["status"] == "same" for row in rows)
         emit_line(f"{same} of {counted(len(rows), 'file')} {'is' if same == 1 else 'are'} the same.")
 
 
 def _files_of(case: Case) -> tuple[FileEvidence, str | None]:
     """What is known of the case's files, and the id of the recommended set."""
-    from forensics.files.load import file_evidence, recommended_set  # noqa: PLC0415  (see cli.ingest)
-    from forensics.roles.analyse import analyse  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.analyse import analyse_evidence  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.load import file_evidence  # noqa: PLC0415
+    from forensics.roles.analyse import analyse  # noqa: PLC0415
 
     with voice.busy("looking for backup sets"):
-        return file_evidence(case, analyse(case)), recommended_set(case)
+        analysis = analyse(case)
+        history = analysis.roles()
+        evidence = file_evidence(case, analysis, history)
+        return evidence, analyse_evidence(evidence, analysis, history).recommended
 
 
 def _chosen(evidence: FileEvidence, wanted: str, argument: str) -> BackupSet:
@@ -162,7 +170,13 @@ def _file_row(name: str, file: Sighting) -> dict[str, Any]:
     }
 
 
-def _compared_row(one: Compared) -> dict[str, Any]:
+def _compared_row(case: Case, one: Compared) -> dict[str, Any]:
+    from forensics.files.contents import difference  # noqa: PLC0415  (see cli.ingest)
+
+    found = None
+    if one.status.value == "differs" and one.of_set is not None and one.of_other is not None:
+        found = difference(case, one.of_set.version, one.of_other.version)
+
     def side(file: Sighting | None) -> dict[str, Any] | None:
         return None if file is None else {k: v for k, v in _file_row(one.file, file).items() if k != "file"}
 
@@ -172,6 +186,7 @@ def _compared_row(one: Compared) -> dict[str, Any]:
         "of_set": side(one.of_set),
         "of_other": side(one.of_other),
         "why": one.why,
+        "content": None if found is None else found._asdict(),
     }
 
 
@@ -232,6 +247,22 @@ def _compared_columns(clock: Clock) -> list[Column]:
         Column("in the other", lambda row: clock.show(_part(row["of_other"], "modified")), labelled=True),
         Column("why", lambda row: str(row["why"]), long=True),
     ]
+
+
+def _tell_content(row: dict[str, Any]) -> None:
+    """How the contents of one file differ, in words; nothing where they are not known to."""
+    found = row["content"]
+    if found is None:
+        return
+    emit_line(
+        f"{row['file']}: {found['changed']:,} of the set's {found['size']:,} bytes, in"
+        f" {counted(found['ranges'], 'range')}, are not in the other; {found['moved']:,} stand elsewhere there."
+    )
+    for which, name in (("the set", "strings"), ("the other", "other_strings")):
+        if texts := found[name]:
+            shown = ", ".join(f'"{shortened(text, _STRING_SHOWN)}"' for text in texts[:_STRINGS_SHOWN])
+            more = f" and {len(texts) - _STRINGS_SHOWN:,} more" if len(texts) > _STRINGS_SHOWN else ""
+            emit_line(f"Strings that only {which} has: {shown}{more}.", indent=4)
 
 
 def _part(side: object, name: str) -> object:

@@ -125,7 +125,16 @@ def test_two_sets_are_compared(case):
     found = answer("backups", "diff", case, "2", "3")
     assert found["other"] == "backup:3"
     assert "differs" in {row["status"] for row in found["files"]}
-    assert "older by" in run("backups", "diff", case, "2", "3").stdout
+    text = run("backups", "diff", case, "2", "3").stdout
+    assert "older by" in text
+    for one in found["files"]:
+        content = one["content"]
+        assert (content is not None) == (one["status"] == "differs")
+        if content is not None:
+            assert content["unchanged"] + content["moved"] + content["changed"] == one["of_set"]["size"]
+            assert content["changed"] > 0
+            assert f"{one['file']}: {content['changed']:,} of the set's" in text
+            assert all("revision" not in string or string in text for string in content["strings"][:8])
 
 
 @pytest.mark.parametrize("wanted", ["99", "backup:99", "backup", "role:1", "-1", "2x", ""])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from forensics.files.model import Sighting, Version
 
-COMPARED_FIELDS = ("file", "status", "of_set", "of_other", "why")
+COMPARED_FIELDS = ("file", "status", "of_set", "of_other", "why", "content")
 """The fields of a comparison, in their order."""
 
 
