@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CYCLE: Final = "configuration"
 _CYCLE_SECONDS: Final = 30
 _CHOICES_WEIGHED: Final = 12
+# Archives round to two seconds.
+_AT_ONCE: Final = 2 * TICKS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
         history: the roles of the mailbox server's group.
     """
     cycles = {row.name: row.seconds for row in analysis.catalogue.profile.cycles}
-    world = World(analysis, history, cycles.get(_CYCLE, _CYCLE_SECONDS))
+    with_files = {*evidence.live, *(one.node for one in evidence.sets)}
+    world = World(analysis, history, cycles.get(_CYCLE, _CYCLE_SECONDS), with_files)
+    together = _together(evidence, world)
     installs, forced = installs_of(world), world.happenings([Claim.FORCED_SYNC])
-    stories = [story for name in evidence.names if (story := _story(name, evidence, world, (installs, forced)))]
+    stories = [story for name in evidence.names if (story := _story(name, evidence, world, (installs, forced, together)))]
     found = [replace_places(one, evidence) for story in stories for one in losses_of(story, world)]
     found.sort(key=lambda one: (one.mended, one.earliest, one.latest, one.file, one.node, one.kind))
     numbered = tuple(replace(one, id=f"overwrite:{number}") for number, one in enumerate(found, start=1))
@@ -83,14 +87,17 @@ def analyse_files(case: Case, analysis: Analysis) -> FileAnalysis:
 
 
 def _story(
-    name: str, evidence: FileEvidence, world: World, happened: tuple[Sequence[Happening], Sequence[Happening]]
+    name: str,
+    evidence: FileEvidence,
+    world: World,
+    happened: tuple[Sequence[Happening], Sequence[Happening], frozenset[tuple[str, int]]],
 ) -> Story | None:
-    installs, forced = happened
+    installs, forced, together = happened
     happened_to = [*forced, *(one for one in world.happenings([Claim.COPY_SKIPPED]) if one.names(name))]
     seen = sightings(name, evidence, world)
     if not seen:
         return None
-    saves = saves_of(name, seen, evidence.sets, world, installs)
+    saves = saves_of(name, seen, evidence.sets, world, (installs, together))
     course = replay(saves, seen, happened_to, world)
     references: dict[Version, list[str]] = {}
     for one in sorted(seen, key=lambda one: (not one.live, one.time, one.reference)):
@@ -102,6 +109,7 @@ def _story(
         _margin(saves, seen, happened_to, world, course),
         {version: tuple(found) for version, found in references.items()},
         frozenset(one.node for one in seen if one.live),
+        seen,
     )
 
 
@@ -122,28 +130,89 @@ def _outcome(course: Course) -> tuple[object, ...]:
     return (*lines, *sorted(course.held.items(), key=lambda item: item[0]))
 
 
+def _together(evidence: FileEvidence, world: World) -> frozenset[tuple[str, int]]:
+    """(node, raw time) of versions that came with others within seconds: so an installation puts files down.
+
+    A template that is distributed rewrites the files that are rebuilt from each other at once: they alone say nothing.
+    """
+    pair = {row.name.casefold() for row in world.analysis.catalogue.profile.rebuilt_files}
+    by_node: dict[str, set[tuple[int, str]]] = {}
+    places = [(one.node, one.files) for one in evidence.sets]
+    for node, files in [*places, *evidence.live.items()]:
+        by_node.setdefault(node, set()).update((file.version.modified or 0, name) for name, file in files.items())
+    found = set()
+    for node, rows in by_node.items():
+        ordered = sorted(rows)
+        at = 0
+        for end, (raw, _) in enumerate(ordered):
+            while ordered[at][0] < raw - _AT_ONCE:
+                at += 1
+            names = {name.casefold() for _, name in ordered[at : end + 1]}
+            if len(names) > 1 and names - pair:
+                found |= {(node, when) for when, _ in ordered[at : end + 1]}
+    return frozenset(found)
+
+
 def sightings(name: str, evidence: FileEvidence, world: World) -> list[Seen]:
-    """Every sighting of a file that says what a node held when, by time: backup sets that are dated, and live files."""
+    """Every sighting of a file that says what a node held when, by time: backup sets that are dated, and live files.
+
+    A file of a backup without content is a copy that failed, and no version.
+    """
     found = []
+    same = _same_versions(name, evidence)
     for one in evidence.sets:
         file = one.files.get(name)
-        if file is None or one.made is None or file.set_apart or one.undo:
+        if file is None or one.made is None or file.set_apart or one.undo or file.version.size == 0:
             continue
         when = world.when(one.node, one.made).time
         # A stamp of whole seconds may lie before what was saved in that second.
         raw = max(one.made, file.version.modified or 0)
-        if raw - one.made <= TICKS_PER_SECOND:
+        if raw - one.made <= _AT_ONCE:
             when = world.when(one.node, raw).time
-        found.append(Seen(one.node, when, file.version, file.reference, live=False))
+        found.append(Seen(one.node, when, same.get(file.version, file.version), file.reference, live=False))
     for node, files in evidence.live.items():
         file = files.get(name)
         if file is not None and not file.set_apart and node in evidence.collected:
             end = world.when(node, evidence.collected[node]).time
-            found.append(Seen(node, end, file.version, file.reference, live=True))
+            found.append(Seen(node, end, same.get(file.version, file.version), file.reference, live=True))
     last = max((one.time for one in found if one.live), default=0)
     # Live files are as they were when the evidence was taken, whenever each node's last event was.
     found = [one._replace(time=max(one.time, last)) if one.live else one for one in found]
     return sorted(found, key=lambda one: (one.time, one.live, one.node, one.reference))
+
+
+def _same_versions(name: str, evidence: FileEvidence) -> dict[Version, Version]:
+    """Versions that stand for others: the same bytes within the two seconds to which archives round, or no hash at all.
+
+    Of the times of one version the one that is not rounded counts.
+    """
+    every = {file.version for one in evidence.sets if (file := one.files.get(name)) is not None}
+    every |= {file.version for files in evidence.live.values() if (file := files.get(name)) is not None}
+    ordered = sorted(every, key=lambda v: (v.modified or 0, v.sha256 or "", v.size or 0))
+    found: dict[Version, Version] = {}
+    by_hash: dict[str, list[Version]] = {}
+    for version in ordered:
+        if version.sha256 is not None:
+            by_hash.setdefault(version.sha256, []).append(version)
+    for versions in by_hash.values():
+        group = [versions[0]]
+        for version in [*versions[1:], None]:
+            if version is not None and (version.modified or 0) - (group[0].modified or 0) <= _AT_ONCE:
+                group.append(version)
+                continue
+            best = max(group, key=lambda v: ((v.modified or 0) % TICKS_PER_SECOND != 0, v.modified or 0))
+            found.update({one: best for one in group if one != best})
+            group = [version] if version is not None else []
+    for version in ordered:
+        if version.sha256 is None:
+            like = [v for v in ordered if v.sha256 is not None and _is_like(version, v)]
+            if len({v.sha256 for v in like}) == 1:
+                found[version] = found.get(like[0], like[0])
+    return found
+
+
+def _is_like(listed: Version, known: Version) -> bool:
+    return listed.size == known.size and abs((listed.modified or 0) - (known.modified or 0)) <= _AT_ONCE
 
 
 def replace_places(one: Finding, evidence: FileEvidence) -> Finding:

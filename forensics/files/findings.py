@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from forensics.files.replay import Change, Course
-    from forensics.files.saves import Save
+    from forensics.files.saves import Save, Seen
     from forensics.files.world import World
     from forensics.roles.model import RoleTransition
 
 _FRESH: Final = frozenset({"install", "rebuild"})
 _EDITS: Final = frozenset({"edit", "passive_edit"})
+_LINE: Final = _EDITS | {"put"}  # made from what was there
 # The contract's window: a cycle, and the seconds by which recorded times may be off.
 _SLACK: Final = 2 * TICKS_PER_SECOND
 
@@ -39,6 +40,7 @@ class Story(NamedTuple):
         course: the cheapest course.
         margin: what the cheapest course with another outcome of an open choice costs more.
         references: sightings of each version, live ones first.
+        seen: all sightings, by time.
         live: nodes whose live file is in the evidence; what the others hold at the end is not known.
     """
 
@@ -48,6 +50,7 @@ class Story(NamedTuple):
     margin: float
     references: Mapping[Version, tuple[str, ...]]
     live: frozenset[str]
+    seen: Sequence[Seen]
 
 
 class Descent:
@@ -56,9 +59,9 @@ class Descent:
     def __init__(self, story: Story) -> None:
         self._parents: dict[Version, Version | None] = {}
         for change in story.course.changes:
-            if change.new is not None and change.how in _EDITS | _FRESH and change.new not in self._parents:
+            if change.new is not None and change.how in _LINE | _FRESH and change.new not in self._parents:
                 # Fresh files are made from nothing, whatever was there.
-                self._parents[change.new] = change.old if change.how in _EDITS else None
+                self._parents[change.new] = change.old if change.how in _LINE else None
 
     def holds(self, version: Version | None, lost: Version) -> bool:
         """Whether a content is another, has its bytes, or was made from it."""
@@ -197,6 +200,11 @@ def _loss_on(
     move = world.move_to(node, save.when.low)
     if move is None or _held_at(node, move.time, story) is None:
         return None
+    if not any(
+        one.node == node and one.time > save.when.time and not descent.holds(one.version, save.version)
+        for one in story.seen
+    ):
+        return None  # nothing shows that the node lacked it
     return _never_came(node, save, move, story, world, saves)
 
 
@@ -207,7 +215,7 @@ def _made_after(version: Version | None, save: Save, story: Story, saves: Mappin
 
 
 def _first_of_line(version: Version, story: Story) -> Version:
-    parents = {c.new: c.old for c in reversed(story.course.changes) if c.new and c.how in _EDITS}
+    parents = {c.new: c.old for c in reversed(story.course.changes) if c.new and c.how in _LINE}
     seen: set[Version] = set()
     while (before := parents.get(version)) is not None and version not in seen:
         seen.add(version)
@@ -405,6 +413,8 @@ def _word(story: Story, world: World, save: Save, other: Confidence) -> Confiden
     word = weaker(other, world.sure(save.node, save.when.time))
     if not save.sure or not save.when.bounded:
         word = weaker(word, Confidence.PROBABLE)
+    if any(node not in world.nodes for node in story.course.held):
+        word = Confidence.POSSIBLE  # the logs of a node are not there at all
     if story.margin < _CLEAR_MARGIN:
         word = weaker(word, Confidence.POSSIBLE if story.margin < _OPEN_MARGIN else Confidence.PROBABLE)
     return word

@@ -48,7 +48,7 @@ class Save(NamedTuple):
 
     Attributes:
         version, node, when: what, where, and when on the reference's clock.
-        how: "edit", "passive_edit", "install" or "rebuild".
+        how: "edit", "passive_edit", "install", "rebuild", or "put": by an installation or by an operator, with others.
         evidence: events that say so.
         sure: whether the node of origin is beyond doubt.
     """
@@ -90,7 +90,11 @@ class Around(NamedTuple):
 
 
 def saves_of(
-    name: str, seen: Sequence[Seen], sets: Sequence[BackupSet], world: World, installs: Sequence[Happening]
+    name: str,
+    seen: Sequence[Seen],
+    sets: Sequence[BackupSet],
+    world: World,
+    made: tuple[Sequence[Happening], frozenset[tuple[str, int]]],
 ) -> list[Save]:
     """How every version among `seen` came into being, by time.
 
@@ -99,14 +103,25 @@ def saves_of(
         seen: its sightings, by time.
         sets: all backup sets, for what they lack.
         world: roles and clocks.
-        installs: installations of the product.
+        made: installations of the product; and (node, raw time) of versions that came with others at once.
     """
+    installs, together = made
     by_version: dict[Version, list[Seen]] = {}
     for one in seen:
         by_version.setdefault(one.version, []).append(one)
     around = Around(name, seen, world, installs, _starts(name, sets, world), _skips(name, world))
     usual = _skips_of_copies(by_version, around)
     found = [_save(version, places, around, usual) for version, places in by_version.items()]
+    defaults = {save.version.sha256 for save in found if save.how == "install"}
+    # Where no log tells who was active, an installation shows in its files, as an operator's restore does.
+    found = [
+        save._replace(how="put")
+        if not save.sure
+        and save.how == "edit"
+        and ((save.node, save.version.modified or 0) in together or save.version.sha256 in defaults)
+        else save
+        for save in found
+    ]
     return sorted(found, key=lambda save: (save.when.time, save.node, save.version.sha256 or ""))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from forensics.roles.model import Confidence, Role
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from forensics.roles.analyse import Analysis
     from forensics.roles.model import RoleHistory, RoleInterval, RoleTransition
@@ -68,7 +68,18 @@ class Happening:
 class World:
     """Roles, clocks and events around the files of one case. All times given out are on the reference's clock."""
 
-    def __init__(self, analysis: Analysis, history: RoleHistory, cycle_seconds: int) -> None:
+    def __init__(
+        self, analysis: Analysis, history: RoleHistory, cycle_seconds: int, with_files: Iterable[str] = ()
+    ) -> None:
+        """Take what is known.
+
+        Args:
+            analysis: clocks and events.
+            history: of the mailbox server's group.
+            cycle_seconds: how often the passive node looks for newer configuration.
+            with_files: nodes of which there are files. A CCR cluster has two nodes: of the one whose logs are not in
+                the evidence something is known as well, from those of the other.
+        """
         self.analysis = analysis
         self.history = history
         self.cycle: Final = cycle_seconds * TICKS_PER_SECOND
@@ -76,6 +87,8 @@ class World:
         self._intervals: dict[str, list[RoleInterval]] = {node: [] for node in history.nodes}
         for one in history.intervals:
             self._intervals[one.node].append(one)
+        silent = sorted(set(with_files) - set(history.nodes))
+        self._silent: Final = silent[0] if len(silent) == 1 and len(history.nodes) == 1 else None
         self._starts = {node: [one.start for one in rows] for node, rows in self._intervals.items()}
 
     def when(self, node: str, raw: int) -> When:
@@ -114,11 +127,13 @@ class World:
         for node in self.nodes:
             if self.role(node, time) is Role.ACTIVE:
                 return node
+        if self._silent is not None and self.role(self.nodes[0], time) is Role.PASSIVE:
+            return self._silent
         moves, at = self._moves, bisect_right(self._move_times, time) - 1
         before = moves[at] if at >= 0 else None
         after = moves[at + 1] if at + 1 < len(moves) else None
         owner = before.to_node if before is not None else after.from_node if after is not None else None
-        if owner is None or self.role(owner, time) is not Role.UNKNOWN:
+        if owner is None or owner == self._silent or self.role(owner, time) is not Role.UNKNOWN:
             return None
         if after is not None and (after.from_node != owner or time > after.earliest):
             return None
@@ -171,7 +186,13 @@ class World:
 
     @cached_property
     def _moves(self) -> list[RoleTransition]:
-        return sorted(self.history.transitions, key=lambda one: (one.time, one.id))
+        moves = sorted(self.history.transitions, key=lambda one: (one.time, one.id))
+        if self._silent is None:
+            return moves
+        # No other node is known to the logs: it is the one that has none.
+        return [
+            replace(one, from_node=one.from_node or self._silent, to_node=one.to_node or self._silent) for one in moves
+        ]
 
     @cached_property
     def _move_times(self) -> list[int]:
