@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -98,7 +98,7 @@ def investigate(  # noqa: PLR0913  (one for each option)
         analysis = draw_conclusions(opened)
         whole = tell_issues(opened, paths, summary)
         roles = analysis.roles() if analysis is not None else None
-        logs = owned_logs(opened, analysis, log_coverage(opened))
+        logs = log_coverage(opened)
         found = Findings(nodes_of(opened, logs, roles), logs, analysis, roles)
         if form is AnswerFormat.JSON:
             emit_object(answer(opened, found))
@@ -132,14 +132,6 @@ def _opened(case: Path | None) -> Iterator[Case]:
 
     with Case.create(DEFAULT_CASE) if case is None else Case.open_or_create(case) as opened:
         yield opened
-
-
-def owned_logs(case: Case, analysis: Analysis | None, logs: Sequence[LogCoverage]) -> list[LogCoverage]:
-    """The logs, each with the node whose log it is: in one of Server 2003 most entries can be copies of another's."""
-    from forensics.ingest.owners import log_owners  # noqa: PLC0415  (see cli.ingest)
-
-    owners = {} if analysis is None else log_owners(case, analysis.catalogue)
-    return [replace(log, node=owners.get(log.evidence_id) or log.node) for log in logs]
 
 
 def nodes_of(case: Case, logs: Sequence[LogCoverage], roles: RoleHistory | None) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
+from forensics.ingest.nodes import owner_of
 from parsers.problems import ProblemKind
 from parsers.times import TICKS_PER_SECOND, iso_utc
 
@@ -215,7 +216,7 @@ def _coverage(case: Case, row: EvidenceRow, account: _Account) -> LogCoverage:
     return LogCoverage(
         evidence_id=row.id,
         path=row.path,
-        node=row.node,
+        node=owner_of(row),
         log=row.log,
         live=account.live,
         recovered=row.recovered,

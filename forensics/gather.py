@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 from forensics.gather_events import observe
 from forensics.gather_logs import Owner, read_logs
 from forensics.gather_names import names
-from forensics.ingest.nodes import NodeBasis
-from forensics.ingest.owners import log_owners
+from forensics.ingest.nodes import NodeBasis, owner_of
 from forensics.observations import Evidence
 from parsers.problems import ProblemKind
 
@@ -35,21 +34,20 @@ def gather(case: Case, catalogue: Catalogue) -> Evidence:
     before or after anything that bears on the node's role or presence. Which names are nodes: `gather_names`.
 
     Args:
-        case: ingested and finished: nodes of evidence and copies of events are known.
+        case: ingested and finished: owners of logs, nodes of evidence and copies of events are known.
         catalogue: what is known of events.
 
     Raises:
         FailedError: the case cannot be read.
     """
     files = case.evidence()
-    owner_of = log_owners(case, catalogue)
-    owners = {row.id: Owner(owner_of[row.id], row.log or row.path) for row in files}
+    owners = {row.id: Owner(owner_of(row) or "", row.log or row.path) for row in files}
     observations = observe(case, catalogue, owners)
     logs = read_logs(case, owners, files)
     homes: dict[str, list[str]] = defaultdict(list)
     for row in files:
         if row.node and row.node_basis in _SURE:
-            homes[owner_of[row.id]].append(row.path)
+            homes[owners[row.id].node].append(row.path)
     made_up = {row.node for row in files if row.node_basis == NodeBasis.UNKNOWN and row.node}
     nodes, aliases = names(observations, logs.appearances, homes, made_up)
     cut = _cut_logs(case, files, owners)

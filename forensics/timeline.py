@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from forensics.case.values import strings_from_json, text_from_sql
 from forensics.gather_events import matched, rows_of, wanted
-from forensics.ingest.owners import log_owners
+from forensics.ingest.nodes import owner_of
 from forensics.timeline_words import sentence
 from parsers.times import TICKS_PER_SECOND
 
@@ -169,8 +169,7 @@ class _Events:
         self._catalogue: Catalogue = analysis.catalogue
         self._clocks: Clocks = analysis.clocks
         self._since, self._until = since, until
-        owners = log_owners(case, analysis.catalogue)
-        self._files = {row.id: (owners[row.id], row.log or row.path) for row in case.evidence()}
+        self._files = {row.id: (owner_of(row) or "", row.log or row.path) for row in case.evidence()}
         self._matters: dict[tuple[Any, ...], bool] = {}
 
     def rows(self) -> Iterator[TimelineRow]:

@@ -19,7 +19,7 @@ from forensics.claims import GROUP_CLAIMS, Claim
 from forensics.gather import gather
 from forensics.gather_logs import SEQUEL_TICKS
 from forensics.ingest.account import IngestOptions
-from forensics.ingest.nodes import most_frequent
+from forensics.ingest.nodes import OWNER, most_frequent
 from forensics.ingest.rows import node_name
 from forensics.ingest.run import ingest
 from forensics.observations import Evidence, Fall
@@ -58,7 +58,7 @@ def fill(path: Path, incident: Incident, shuffle: Random | None = None) -> Case:
             computers[node_name(record.computer) or ""] += 1
         new = NewEvidence(
             path=log.path, kind=log.path.rpartition(".")[2].lower(), status="read", node=most_frequent(computers),
-            node_basis="events", log=log.log, live=len(log.records),
+            node_basis="events", log=log.log, live=len(log.records), facts={OWNER: log.owner},
         )  # fmt: skip
         one = case.add_evidence(new)
         for record, hidden in zip(log.records, log.hidden, strict=True):

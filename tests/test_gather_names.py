@@ -1,4 +1,4 @@
-"""Which names are nodes and whose a log is, where most of what it holds would say otherwise."""
+"""Which names are nodes, where most of what the logs hold would say otherwise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from forensics.case.store import EVENT_COLUMNS, Case, NewEvidence
 from forensics.case.values import json_text
 from forensics.catalogue import catalogue_of
 from forensics.gather import gather
-from forensics.ingest.owners import log_owners
 from parsers.times import TICKS_PER_SECOND, filetime_from_unix
 
 if TYPE_CHECKING:
@@ -50,11 +49,6 @@ def put(case: Case, path: str, entries: list[Entry], node: str, *, start: int = 
 def gathered(case: Case) -> Evidence:
     case.finish_load()
     return gather(case, catalogue_of(case))
-
-
-def owners(case: Case) -> dict[int, str]:
-    case.finish_load()
-    return log_owners(case, catalogue_of(case))
 
 
 def test_the_mailbox_servers_name_is_an_alias(case: Case) -> None:
@@ -111,25 +105,6 @@ def test_a_log_that_was_cleared_before_the_rename_is_no_nodes(case: Case) -> Non
     assert (set(evidence.nodes), evidence.aliases) == ({"A", "B"}, ("MACHINENAME",))
 
 
-def test_a_log_that_goes_on_under_another_name_is_its_last_names(case: Case) -> None:
-    """Most entries under the name of the setup do not make the log its own, for what follows is the node's."""
-    entries = [("MACHINENAME", NOISE)] * 5 + [("A", BOOT), ("A", NOISE)]
-    one = put(case, "x.evtx", entries, "MACHINENAME", kind="evtx", facts={"computers": "MACHINENAME,A"})
-    mixed = put(case, "y.evtx", [*entries, ("MACHINENAME", NOISE)], "MACHINENAME", kind="evtx",
-                facts={"computers": "MACHINENAME,A"})  # fmt: skip
-    assert owners(case) == {one: "A", mixed: "MACHINENAME"}
-
-
-def test_a_log_of_nothing_but_copies_is_its_folders(case: Case) -> None:
-    """A node's log in which every entry is a copy of another node's is still its own."""
-    first = put(case, "A/SecEvent.Evt", [("A", NOISE)] * 3, "A", facts={"computers": "A"})
-    system = put(case, "B/SysEvent.Evt", [("B", BOOT)], "B", facts={"computers": "B"})
-    second = put(case, "B/SecEvent.Evt", [("A", NOISE)] * 3, "A", facts={"computers": "A"}, log="Security")
-    assert owners(case) == {first: "A", system: "B", second: "A"}
-    case.connection.execute("UPDATE events SET duplicate_of = id - 4 WHERE evidence_id = 3")
-    assert owners(case) == {first: "A", system: "B", second: "B"}
-
-
 def test_a_node_that_left_early_is_not_taken_for_a_setup_name(case: Case) -> None:
     """A name with claims of its own, or with events after the other's first, stays a node."""
     put(case, "B/x.evt", [("A", NOISE), ("A", NOISE), ("B", BOOT), ("B", NOISE), ("B", NOISE)], "B")
@@ -143,32 +118,3 @@ def test_evidence_of_nobody_is_neither(case: Case) -> None:
     put(case, "y.csv", [(None, ONLINE)], "UNKNOWN-2", kind="event_export", node_basis="unknown")  # type: ignore[list-item]
     evidence = gathered(case)
     assert (set(evidence.nodes), evidence.aliases) == ({"UNKNOWN-2"}, ())
-
-
-def test_a_log_full_of_copies_is_that_of_the_machine_that_started(case: Case) -> None:
-    """Whose machine started is whose log it is, and so the logs beside it, whatever most entries are."""
-    system = put(case, "e/1/SysEvent.Evt", [("A", NOISE), ("A", NOISE), ("B", BOOT), ("A", NOISE)], "A")
-    application = put(case, "e/1/AppEvent.Evt", [("A", STORE), ("A", STORE), ("B", STORE)], "A", log="Application")
-    other = put(case, "e/2/SysEvent.Evt", [("A", BOOT), ("A", NOISE), ("B", NOISE)], "A")
-    assert owners(case) == {system: "B", application: "B", other: "A"}
-
-
-def test_a_log_full_of_copies_is_that_of_its_folder(case: Case) -> None:
-    """Without a start the folder's name tells, if that computer has a fair share of the entries."""
-    mostly = put(case, "EXNODE2/AppEvent.Evt", [("EXNODE1", STORE)] * 5 + [("EXNODE2", STORE)] * 3, "EXNODE1")
-    hardly = put(case, "x/EXNODE2/AppEvent.Evt", [("EXNODE1", STORE)] * 9 + [("EXNODE2", STORE)], "EXNODE1")
-    assert owners(case) == {mostly: "EXNODE2", hardly: "EXNODE1"}
-
-
-def test_a_log_whose_foreign_entries_are_copies_is_that_of_the_others(case: Case) -> None:
-    """Without start and folder, the entries that are known to be copies do not count."""
-    first = put(case, "1.evt", [("A", STORE)] * 4, "A", facts={"computers": "A"})
-    second = put(case, "2.evt", [("A", STORE)] * 4 + [("B", STORE)] * 3, "A", facts={"computers": "A,B"})
-    case.connection.execute("UPDATE events SET duplicate_of = id - 4 WHERE evidence_id = 2 AND node = 'A'")
-    assert owners(case) == {first: "A", second: "B"}
-
-
-def test_a_given_node_stays(case: Case) -> None:
-    """What the analyst said is not told otherwise by starts."""
-    one = put(case, "1.evt", [("A", BOOT), ("A", BOOT)], "B", node_basis="given")
-    assert owners(case) == {one: "B"}

@@ -23,21 +23,22 @@ from typing import TYPE_CHECKING, Final
 from forensics.case.messages import set_message_texts
 from forensics.case.values import json_text, sql_text, text_from_sql
 from forensics.ingest import replicas, unnumbered
-from forensics.ingest.keepers import correct_owners
-from forensics.ingest.nodes import NodeBasis
+from forensics.ingest.nodes import OWNER, NodeBasis, owner_of
+from forensics.ingest.owners import settle_owners
 from parsers.kinds import Kind
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Mapping, Sequence
 
     from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
+    from forensics.ingest.owners import Start
 
 _SETTING: Final = "copies_marked_for"
 # With other rules the marks of a case are made anew.
-_RULES: Final = 1
+_RULES: Final = 2
 _CACHE_KIB: Final = 32_768  # of temporary tables and sorting; what is more lies on the disk
-_KEEPER: Final = "keeper"
 _LOG_KINDS: Final = frozenset({Kind.EVT, Kind.EVTX})
 
 _TABLES: Final = {
@@ -46,7 +47,8 @@ _TABLES: Final = {
     " given INTEGER, folder TEXT",
     # The rows of one computer in one log of one file.
     "parts": "part INTEGER PRIMARY KEY, file INTEGER, log TEXT, node TEXT, owner TEXT, rank INTEGER, form INTEGER,"
-    " evt INTEGER, numbered INTEGER, low INTEGER, high INTEGER, unit INTEGER, wanted INTEGER, again INTEGER",
+    " evt INTEGER, numbered INTEGER, low INTEGER, high INTEGER, unit INTEGER, wanted INTEGER, again INTEGER,"
+    " sample BLOB",
     "marks": "id INTEGER PRIMARY KEY, original INTEGER NOT NULL",
     **replicas.TABLES,
     **unnumbered.TABLES,
@@ -86,42 +88,99 @@ JOIN temp.files ON files.file = evidence_id ORDER BY rank, log, node
 """
 
 
-def mark_copies(case: Case) -> bool:
-    """Set `duplicate_of` of every event of the case, and return whether there was anything to do.
+class Marking:
+    """The marks of a case being made anew, between the evidence being in and every event having its original.
 
-    Inside the caller's transaction, when every piece of evidence has its node. Texts that events were given by
-    `hand_over_texts` are taken back first, so that what it gives does not depend on what was there before: events
-    should be rendered between the two.
+    Inside the caller's transaction: made, then the owners of logs are settled with `settle`, then evidence without
+    events gets its node, then `mark`.
     """
-    rows = case.evidence()
-    connection = case.connection
-    state = _state(connection, rows)
-    if case.setting(_SETTING) == state:
-        return False
-    _take_back_texts(connection)
-    connection.execute(f"PRAGMA temp.cache_size = -{_CACHE_KIB}")
-    for name, columns in _TABLES.items():
-        connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
-        connection.execute(f"CREATE TEMPORARY TABLE {name}({columns})")
-    for row in rows:
-        if row.recovered:
-            connection.execute(_TWINS_IN_FULL, (row.id,))
-            connection.execute(_TWINS_IN_PART, (row.id,))
-    _fill_files(connection, rows, _mark_same_bytes(connection, rows))
-    connection.execute(_PARTS)
-    keepers: dict[int, str] = {}
-    if replicas.load_lines(connection):
-        keepers = correct_owners(connection)
-        replicas.mark_records(connection)
-    unnumbered.mark_exports(connection)
-    replicas.mark_replicated(connection)
-    unnumbered.mark_unnumbered(connection)
-    _apply(connection)
-    for name in _TABLES:
-        connection.execute(f"DROP TABLE temp.{name}")
-    _note_keepers(case, rows, keepers)
+
+    def __init__(self, case: Case) -> None:
+        """Compare what can be compared before it is known whose the logs are."""
+        self._case = case
+        rows = case.evidence()
+        connection = case.connection
+        connection.execute(f"PRAGMA temp.cache_size = -{_CACHE_KIB}")
+        for name, columns in _TABLES.items():
+            connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+            connection.execute(f"CREATE TEMPORARY TABLE {name}({columns})")
+        for row in rows:
+            if row.recovered:
+                connection.execute(_TWINS_IN_FULL, (row.id,))
+                connection.execute(_TWINS_IN_PART, (row.id,))
+        self._again = _mark_same_bytes(connection, [row for row in rows if _is_early(row)])
+        _fill_files(connection, rows, self._again)
+        connection.execute(_PARTS)
+        self._lines = replicas.load_lines(connection)
+
+    def settle(self, starts: Sequence[Start]) -> None:
+        """Say in the case whose each log is (`ingest.owners`)."""
+        rows = self._case.evidence()
+        owners = settle_owners(
+            self._case, [row for row in rows if row.id not in self._again], starts, lines=self._lines
+        )
+        for row in rows:
+            facts = {name: value for name, value in row.facts.items() if name != OWNER}
+            if row.node_basis == NodeBasis.EVENTS:
+                owner = owners.get(self._again.get(row.id, row.id))
+                if owner is not None and owner != row.node:
+                    facts[OWNER] = owner
+            if facts != row.facts:
+                self._case.update_evidence(row.id, facts=facts)
+
+    def mark(self) -> None:
+        """Set `duplicate_of` of every event.
+
+        Texts that events were given by `hand_over_texts` are taken back first, so that what it gives does not depend on
+        what was there before: events should be rendered between the two.
+        """
+        rows = self._case.evidence()
+        connection = self._case.connection
+        _take_back_texts(connection)
+        for file in _mark_same_bytes(connection, [row for row in rows if not _is_early(row)]):
+            connection.execute("DELETE FROM temp.files WHERE file = ?", (file,))
+            connection.execute("DELETE FROM temp.parts WHERE file = ?", (file,))
+        for row in rows:
+            for table in ("files", "parts"):
+                connection.execute(
+                    f"UPDATE temp.{table} SET owner = ?1 WHERE file = ?2 AND owner <> ?1",  # noqa: S608 - our own names
+                    (sql_text(owner_of(row) or ""), row.id),
+                )
+        if self._lines:
+            replicas.mark_records(connection)
+        unnumbered.mark_exports(connection)
+        replicas.mark_replicated(connection)
+        unnumbered.mark_unnumbered(connection)
+        _apply(connection)
+        for name in _TABLES:
+            connection.execute(f"DROP TABLE temp.{name}")
+
+
+def marks_needed(case: Case, starts: Sequence[Start]) -> str | None:
+    """What the marks depend on, as one hash, where they are not of this state; give it to `marks_made` then."""
+    (last,) = case.connection.execute("SELECT max(id) FROM events").fetchone()
+    digest = hashlib.sha256(f"{_RULES} {last} {list(starts)!r}".encode("utf-8", "surrogatepass"))
+    for row in case.evidence():
+        known = (row.node, row.node_basis) if _is_sure(row) else ()
+        facts = (str(row.id), row.path, row.root, row.sha256, row.kind, *known, f"{row.live} {row.recovered}")
+        digest.update(json_text(facts).encode("utf-8"))
+    state = digest.hexdigest()
+    return None if case.setting(_SETTING) == state else state
+
+
+def marks_made(case: Case, state: str) -> None:
+    """The marks are of this state."""
     case.set_setting(_SETTING, state)
-    return True
+
+
+def _is_early(row: EvidenceRow) -> bool:
+    """Whether a file of equal bytes is the same before it is known whose evidence without events is."""
+    return row.kind in _LOG_KINDS or _is_sure(row)
+
+
+def _is_sure(row: EvidenceRow) -> bool:
+    """Whether its node is told by the analyst or by its own events; else what lies around it tells."""
+    return row.node_basis in {NodeBasis.GIVEN, NodeBasis.EVENTS}
 
 
 def hand_over_texts(case: Case) -> int:
@@ -165,31 +224,21 @@ def _take_back_texts(connection: sqlite3.Connection) -> None:
     set_message_texts(connection, given)
 
 
-def _state(connection: sqlite3.Connection, rows: list[EvidenceRow]) -> str:
-    """What the marks depend on, as one hash."""
-    (last,) = connection.execute("SELECT max(id) FROM events").fetchone()
-    digest = hashlib.sha256(f"{_RULES} {last}".encode())
-    for row in rows:
-        facts = (str(row.id), row.path, row.sha256, row.kind, row.node, row.node_basis, f"{row.live} {row.recovered}")
-        digest.update(json_text(facts).encode("utf-8"))
-    return digest.hexdigest()
-
-
-def _mark_same_bytes(connection: sqlite3.Connection, rows: list[EvidenceRow]) -> set[int]:
-    """Mark the events of files that are another file again, and return the ids of these files."""
+def _mark_same_bytes(connection: sqlite3.Connection, rows: list[EvidenceRow]) -> dict[int, int]:
+    """Mark the events of files that are another file again: id of each such file -> id of the other."""
     groups: dict[tuple[object, ...], list[EvidenceRow]] = {}
     for row in rows:
         if row.sha256 is not None and (row.live or row.recovered):
             # Only log files say themselves whose they are; the same list of another node is another list.
             owner = None if row.kind in _LOG_KINDS else row.node
             groups.setdefault((row.sha256, row.kind, owner, row.live, row.recovered), []).append(row)
-    again = set()
+    again: dict[int, int] = {}
     for same in groups.values():
         # A log that lies in the folder of its own node stands for all.
         first = min(same, key=lambda row: str(row.facts.get("computers") or "").split(",")[0] != row.node)
         for row in same:
             if row is not first:
-                again.add(row.id)
+                again[row.id] = first.id
                 connection.execute(
                     "DELETE FROM temp.marks WHERE id IN (SELECT id FROM events WHERE evidence_id = ?)", (row.id,)
                 )
@@ -197,7 +246,7 @@ def _mark_same_bytes(connection: sqlite3.Connection, rows: list[EvidenceRow]) ->
     return again
 
 
-def _fill_files(connection: sqlite3.Connection, rows: list[EvidenceRow], again: set[int]) -> None:
+def _fill_files(connection: sqlite3.Connection, rows: list[EvidenceRow], again: Mapping[int, int]) -> None:
     connection.executemany(
         "INSERT INTO temp.files(file, owner, rank, form, evt, kind, sure, given, folder)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -217,16 +266,6 @@ def _fill_files(connection: sqlite3.Connection, rows: list[EvidenceRow], again: 
             if row.id not in again
         ),
     )
-
-
-def _note_keepers(case: Case, rows: list[EvidenceRow], keepers: dict[int, str]) -> None:
-    """Say in `facts` of a log whose it is, where that is not the node that most of its entries name."""
-    for row in rows:
-        facts = {name: value for name, value in row.facts.items() if name != _KEEPER}
-        if row.id in keepers:
-            facts[_KEEPER] = text_from_sql(keepers[row.id])
-        if facts != row.facts:
-            case.update_evidence(row.id, facts=facts)
 
 
 def _apply(connection: sqlite3.Connection) -> None:

@@ -1,11 +1,12 @@
-"""What can be told only when all evidence is in: nodes, and which events are one occurrence. Idempotent."""
+"""What can be told only when all evidence is in: whose it is, and which events are one occurrence. Idempotent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensics.ingest.copies import hand_over_texts, mark_copies
-from forensics.ingest.nodes import Assignment, NodeBasis, Piece, assign_nodes
+from forensics.ingest.copies import Marking, hand_over_texts, marks_made, marks_needed
+from forensics.ingest.nodes import Assignment, NodeBasis, Piece, assign_nodes, owner_of
+from forensics.ingest.owners import starts_of
 from forensics.messages import use_message_files
 from parsers.kinds import Kind
 
@@ -17,21 +18,37 @@ if TYPE_CHECKING:
 
 
 def finish(case: Case) -> None:
-    """Indexes, full-text search, nodes of the evidence, copies of events, and texts from message files."""
+    """Indexes, full-text search, owners of logs, nodes of evidence, copies of events, and texts from message files.
+
+    Raises:
+        FailedError: the case cannot be written.
+        ProfileError: the case's profile is bad.
+    """
     case.finish_load()
     with case.transaction():
+        starts = starts_of(case)
+        state = marks_needed(case, starts)
+        marking = Marking(case) if state is not None else None
+        if marking is not None:
+            marking.settle(starts)
         _assign(case, case.evidence())
-        marked = mark_copies(case)
+        if marking is not None and state is not None:
+            marking.mark()
+            marks_made(case, state)
         # What is rendered goes before what an export says.
         rendered = use_message_files(case)
-        if marked or rendered:
+        if marking is not None or rendered:
             hand_over_texts(case)
 
 
 def _assign(case: Case, rows: list[EvidenceRow]) -> None:
     pieces = [
         Piece(
-            row.id, row.path, row.root or "", row.node if _sure(row) else None, NodeBasis(row.node_basis or "unknown")
+            row.id,
+            row.path,
+            row.root or "",
+            owner_of(row) if _sure(row) else None,
+            NodeBasis(row.node_basis or "unknown"),
         )
         for row in rows
         if row.kind != Kind.ARCHIVE
@@ -57,7 +74,7 @@ def _assign_archives(case: Case, rows: list[EvidenceRow], assigned: dict[int, As
     """An archive belongs to a node when all its members do."""
     nodes: dict[str, set[str]] = {row.path: set() for row in rows if row.kind == Kind.ARCHIVE}
     for row in rows:
-        node = assigned[row.id].node if row.id in assigned else row.node
+        node = assigned[row.id].node if row.id in assigned else owner_of(row)
         if row.kind != Kind.ARCHIVE and node is not None:
             for around in _around(row.path, nodes):
                 nodes[around].add(node)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from forensics.case.rows import EvidenceRow
 
 
 # Folders that are looked at: evidence lies some ten deep, and a member's name can have two thousand slashes.
@@ -28,6 +30,16 @@ class NodeBasis(StrEnum):
     UNKNOWN = "unknown"
 
 
+OWNER: Final = "owner"
+"""The fact of a log that says whose it is, where most of its events are another node's (`ingest.owners`)."""
+
+
+def owner_of(row: EvidenceRow) -> str | None:
+    """The node whose a piece of evidence is: of a log its owner, else its node."""
+    owner = row.facts.get(OWNER)
+    return owner if isinstance(owner, str) and owner else row.node
+
+
 class Piece(NamedTuple):
     """A piece of evidence as far as its node is concerned.
 
@@ -35,7 +47,7 @@ class Piece(NamedTuple):
         id: of the evidence row.
         path: logical path, the given PATH's own name first.
         root: that name.
-        node: where it is known already (given by the analyst, or from the piece's own events); else None.
+        node: where it is known already: given by the analyst, or of a log its owner; else None.
         basis: of `node`.
     """
 
