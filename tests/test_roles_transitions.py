@@ -184,6 +184,14 @@ def test_a_clean_history_has_no_conflict():
     assert story.told(sorted([*entries, *story.restarts(20_000, B), *END])).conflicts == ()
 
 
+def test_a_machine_that_stopped_without_a_word_claims_nothing_until_its_next_start():
+    """A crashes, B takes over, A boots hours later and its log has no hole: in between A claimed nothing."""
+    crash = [Entry(9000, A, "up"), *story.comes(10_000, B), Entry(20_000, A, "boot"), Entry(20_030, A, "joined")]
+    history = story.told(sorted([*BEGIN, *crash, *END]))
+    assert history.conflicts == ()
+    assert [(one.from_node, one.to_node) for one in history.transitions] == [(A, B)]
+
+
 @pytest.mark.parametrize("overlap", [0, 1, 2])
 def test_an_overlap_that_clocks_explain_is_none(overlap):
     """A second or two in which both seem to be active is what whole seconds and clocks do."""

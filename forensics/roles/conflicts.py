@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.claims import PASSIVE_CLAIMS, Claim
 from forensics.roles.confidence import references
+from forensics.roles.presence import STARTS
 from forensics.roles.spans import union
 from parsers.times import TICKS_PER_SECOND
 
@@ -50,8 +51,18 @@ class Clash(NamedTuple):
     why: str
 
 
-def claimed_by(node: str, signs: Sequence[Sign], run_end: Callable[[Sign], int]) -> list[Claimed]:
-    """The stretches in which a node's own strong events, taken alone, say that it is active."""
+def claimed_by(
+    node: str, signs: Sequence[Sign], run_end: Callable[[Sign], int], last_word: Callable[[Sign], int]
+) -> list[Claimed]:
+    """The stretches in which a node's own strong events, taken alone, say that it is active.
+
+    Args:
+        node: its name.
+        signs: of all nodes, in their order.
+        run_end: where the whole stretch of a log around a sign ends.
+        last_word: when the node of a sign logged something for the last time before it: a machine that starts had
+            stopped at some moment behind that.
+    """
     found: list[Claimed] = []
     begun: Sign | None = None
     last: Sign | None = None
@@ -62,7 +73,8 @@ def claimed_by(node: str, signs: Sequence[Sign], run_end: Callable[[Sign], int])
             begun, last = begun or sign, sign
         elif begun is not None and last is not None and sign.claim in _ENDS:
             exact = sign.claim is Claim.GROUP_OFFLINE
-            end = sign.time if exact else max(last.time, min(sign.time, run_end(last)))
+            until = last_word(sign) if sign.claim in STARTS else sign.time
+            end = sign.time if exact else max(last.time, min(until, run_end(last)))
             found.append(Claimed(node, begun, sign, (begun.time, end)))
             begun = last = None
     if begun is not None and last is not None:

@@ -13,7 +13,7 @@ from forensics.roles.intervals import intervals_of, no_surer
 from forensics.roles.knowledge import tenures
 from forensics.roles.model import ClockOffset, Confidence, RoleConflict, RoleHistory, RoleInterval, RoleTransition
 from forensics.roles.owner import find_owners
-from forensics.roles.presence import absences
+from forensics.roles.presence import absences, last_before
 from forensics.roles.scene import Scene
 from forensics.roles.signs import Times, signs_of
 from forensics.roles.transitions import moves_of
@@ -93,7 +93,10 @@ def reconstruct(
         ends = [run[1] for log in telling.of[sign.node] if (run := cover.run_at(log, sign.time)) is not None]
         return max(ends, default=sign.time)
 
-    found = clashes([claim for node in nodes for claim in claimed_by(node, signs, run_end)])
+    def last_word(sign: Sign) -> int:
+        return last_before(ground.life[sign.node], sign.time) or sign.time
+
+    found = clashes([claim for node in nodes for claim in claimed_by(node, signs, run_end, last_word)])
     scene = Scene(
         signs=signs,
         misfits=ownership.misfits,

@@ -98,7 +98,7 @@ def _until(stopped: list[Sign], back: Sign | None, life: Sequence[int], *starts:
 
 def _before_boot(boot: Sign, back: Sign, life: Sequence[int]) -> list[Absence]:
     """A boot without a stop before it: the node stopped at some moment since its last sign of life."""
-    alive = _last_before(life, boot.time)
+    alive = last_before(life, boot.time)
     if alive is not None:
         return [Absence(alive, back.time, (boot,), known=False)]
     return [Absence(boot.time, back.time, (boot, back))] if back is not boot else []
@@ -117,6 +117,7 @@ def _membership(own: Sequence[Sign], at: int, *, has_membership: bool) -> Sign:
     return boot
 
 
-def _last_before(life: Sequence[int], moment: int) -> int | None:
+def last_before(life: Sequence[int], moment: int) -> int | None:
+    """The last of sorted moments before another one; None where there is none."""
     at = bisect_left(life, moment) - 1
     return life[at] if at >= 0 else None
