@@ -11,6 +11,7 @@ from cli.case_admin import verify
 from cli.events import events
 from cli.evidence import evidence
 from cli.failures import GuardedGroup
+from cli.fdb import fdb_app
 from cli.ingest import ingest
 from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
@@ -59,4 +60,5 @@ app.command()(roles)
 app.command()(timeline)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
+app.add_typer(fdb_app, name="fdb")
 app.add_typer(profile_app, name="profile")
