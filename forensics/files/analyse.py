@@ -172,11 +172,11 @@ def sightings(name: str, evidence: FileEvidence, world: World) -> list[Seen]:
         found.append(Seen(one.node, when, same.get(file.version, file.version), file.reference, live=False))
     for node, files in evidence.live.items():
         file = files.get(name)
-        if file is not None and not file.set_apart and node in evidence.collected:
-            end = world.when(node, evidence.collected[node]).time
+        if file is not None and not file.set_apart:
+            end = world.when(node, max(evidence.collected.get(node, 0), file.version.modified or 0)).time
             found.append(Seen(node, end, same.get(file.version, file.version), file.reference, live=True))
-    last = max((one.time for one in found if one.live), default=0)
-    # Live files are as they were when the evidence was taken, whenever each node's last event was.
+    last = max((one.time for one in found), default=0)
+    # Live files are as they were when the evidence was taken, whenever each node's last event or backup was.
     found = [one._replace(time=max(one.time, last)) if one.live else one for one in found]
     return sorted(found, key=lambda one: (one.time, one.live, one.node, one.reference))
 

@@ -28,6 +28,7 @@ _SLACK: Final = 5 * TICKS_PER_SECOND
 _NOT_PULLED: Final = 1.5
 _NEVER_PULLED: Final = 4.0  # for many cycles on end
 _MANY_CYCLES: Final = 8
+_NOT_KNOWN: Final = 0.5  # where it is not known who was active, or whether the other node was up
 _NOT_FORCED: Final = 1.0
 _UNEXPLAINED: Final = 3.0
 _OLDER_AGAIN: Final = 2.0  # an older content comes back unseen: an operator, or a forced sync that was not logged
@@ -126,11 +127,12 @@ def replay(
     last = steps[0].time if steps else 0
     ready = _ready(saves, steps)
     last_seen: dict[str, int] = {}
+    apart = frozenset(save.version for save in saves if save.how == "passive_edit")
     for step in steps:
         # Before its first installation a node pulls nothing.
         pulling = tuple(node for node in nodes if ready.get(node, last) <= last)
         ways = _pull(ways, (nodes, pulling), (last, step.time), world, settled or {})
-        ways = _take(ways, nodes, step, world, last_seen)
+        ways = _take(ways, nodes, step, world, (last_seen, apart))
         if step.seen is not None:
             last_seen[step.seen.node] = step.time
         last = step.time
@@ -164,7 +166,7 @@ def _ready(saves: Sequence[Save], steps: Sequence[_Step]) -> dict[str, int]:
 
 def _steps(saves: Sequence[Save], seen: Sequence[Seen], happened: Sequence[Happening], world: World) -> list[_Step]:
     steps = [_Step(save.when.time, 1, "save", save=save, node=save.node) for save in saves]
-    steps += [_Step(one.time, 3, "seen", seen=one, node=one.node) for one in seen]
+    steps += [_Step(one.time, 4 if one.live else 3, "seen", seen=one, node=one.node) for one in seen]
     for one in happened:
         kind = "forced" if one.claim is Claim.FORCED_SYNC else "skip"
         steps.append(_Step(one.when.time, 2, kind, node=one.node, evidence=(one.reference,)))
@@ -212,6 +214,7 @@ def _pulled(
 ) -> _Ways:
     (at, node), (source, active), (start, end) = target, origin, span
     world, settled, role = rules
+    source_known = world.knows_active(active, (start + end) // 2)
     found: _Ways = {}
     for state, (cost, link) in ways.items():
         theirs, ours = state[source], state[at]
@@ -220,13 +223,16 @@ def _pulled(
             continue
         copied = (*state[:at], theirs, *state[at + 1 :])
         change = Change(node, ours, theirs, start, min(end, start + world.cycle + _SLACK), "copy", active, ())
-        whole = end - start >= world.cycle + _SLACK and role is Role.PASSIVE
+        long = end - start
+        known = role is Role.PASSIVE and source_known
+        many = long >= _MANY_CYCLES * world.cycle
+        whole = long >= world.cycle + _SLACK and (known or many)
         choice = Choice(node, end, theirs)
         wanted = settled.get(choice)
         if whole:
             _offer(found, copied, cost, _Link(link, change, None))
-            many = end - start >= _MANY_CYCLES * world.cycle
-            _offer(found, state, cost + (_NEVER_PULLED if many else _NOT_PULLED), link)
+            against = _NOT_KNOWN if not known else _NEVER_PULLED if many else _NOT_PULLED
+            _offer(found, state, cost + against, link)
             continue
         if wanted is not False:
             # Where nothing tells, a loss that may be is told (as possible) rather than passed over.
@@ -237,9 +243,16 @@ def _pulled(
     return found
 
 
-def _take(ways: _Ways, nodes: tuple[str, ...], step: _Step, world: World, last_seen: Mapping[str, int]) -> _Ways:
+def _take(
+    ways: _Ways,
+    nodes: tuple[str, ...],
+    step: _Step,
+    world: World,
+    known: tuple[Mapping[str, int], frozenset[Version]],
+) -> _Ways:
     if step.node not in nodes:
         return ways
+    last_seen, apart = known
     at = nodes.index(step.node)
     found: _Ways = {}
     for state, (cost, link) in ways.items():
@@ -247,7 +260,7 @@ def _take(ways: _Ways, nodes: tuple[str, ...], step: _Step, world: World, last_s
             save = step.save
             new = (*state[:at], save.version, *state[at + 1 :])
             low, high = min(save.when.low, save.when.time), max(save.when.high, save.when.time)
-            change = Change(save.node, _made_from(state, at, save), save.version, low, high, save.how, None, save.evidence)
+            change = Change(save.node, _made_from(state, at, save, apart), save.version, low, high, save.how, None, save.evidence)
             _offer(found, new, cost, _Link(link, change, None))
         elif step.seen is not None:
             _seen(found, (state, cost, link), at, step.seen, last_seen.get(step.node))
@@ -260,11 +273,14 @@ def _take(ways: _Ways, nodes: tuple[str, ...], step: _Step, world: World, last_s
     return found
 
 
-def _made_from(state: _State, at: int, save: Save) -> Version | None:
-    """What was there before a save; nobody edits what is not there, so then it was what another node holds."""
+def _made_from(state: _State, at: int, save: Save, apart: frozenset[Version]) -> Version | None:
+    """What was there before a save; nobody edits what is not there, so then it was what another node holds.
+
+    But for what was saved on a passive node (`apart`), which came to no other.
+    """
     if state[at] is not None or save.how not in {"edit", "passive_edit"}:
         return state[at]
-    return max((v for v in state if v is not None), key=lambda v: (v.modified or 0, v.sha256 or ""), default=None)
+    return max((v for v in state if v is not None and v not in apart), key=lambda v: (v.modified or 0, v.sha256 or ""), default=None)
 
 
 def _skip_cost(state: _State, nodes: tuple[str, ...], at: int, active: str | None) -> float:

@@ -31,6 +31,7 @@ _STARTED: Final = (-2 * TICKS_PER_SECOND, 20 * TICKS_PER_SECOND)
 _LACKING: Final = (-15 * TICKS_PER_SECOND, 300 * TICKS_PER_SECOND)
 _SLACK: Final = 2 * TICKS_PER_SECOND
 _FEW_CYCLES: Final = 10
+_MOVING: Final = 120 * TICKS_PER_SECOND
 
 
 class Seen(NamedTuple):
@@ -242,13 +243,22 @@ def _starts(name: str, sets: Sequence[BackupSet], world: World) -> dict[str, lis
     if not any(row.name.casefold() == name.casefold() for row in profile.rebuilt_files):
         return found
     for one in sets:
-        if one.trigger is Trigger.SERVICE_START and one.made is not None and one.evidence:
+        if one.made is not None and one.evidence and one.trigger is not Trigger.ACTIVE_TO_PASSIVE:
             made = world.when(one.node, one.made).time
+            if one.trigger is Trigger.UNKNOWN and not _stayed(one.node, made, world):
+                continue
             low, high = _LACKING if name in one.missing else _STARTING
             found[one.node].append(Start(made + low, made + high, one.evidence[0]))
     for node, rows in world.product_starts().items():
         found[node] += [Start(e.when.time + _STARTED[0], e.when.time + _STARTED[1], e.reference) for e in rows]
     return found
+
+
+def _stayed(node: str, time: int, world: World) -> bool:
+    """Whether a node is known to have kept its role around a moment: a backup made then was made at a start."""
+    around = [time - _MOVING, time, time + _MOVING]
+    roles = {world.role(node, at) for at in around}
+    return len(roles) == 1 and not roles & {Role.UNKNOWN} and len({world.active(at) for at in around}) == 1
 
 
 def installs_of(world: World) -> list[Happening]:

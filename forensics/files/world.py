@@ -139,6 +139,10 @@ class World:
             return None
         return owner
 
+    def knows_active(self, node: str, time: int) -> bool:
+        """Whether the logs show that a node was active at a moment, and not just that no other had the group."""
+        return node == self._silent or self.role(node, time) is Role.ACTIVE
+
     def edges(self, low: int, high: int) -> list[int]:
         """The moments between two others at which what `role` or `active` says can change."""
         return self._edges[bisect_right(self._edges, low - 1) : bisect_right(self._edges, high)]
