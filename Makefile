@@ -30,6 +30,12 @@ demo: .venv/installed-$(LISTING)
 	@$(BIN)/ccrf timeline demo/case.db --since 2008-01-09T02:37:30 --until 2008-01-09T02:38:00
 	@echo; echo '$$ ccrf events demo/case.db --source FSECCRService --limit 10'
 	@$(BIN)/ccrf events demo/case.db --source FSECCRService --limit 10
+	@echo; echo '$$ ccrf backups list demo/case.db'
+	@$(BIN)/ccrf backups list demo/case.db
+	@echo; echo '$$ ccrf overwrites demo/case.db --explain overwrite:1'
+	@$(BIN)/ccrf overwrites demo/case.db --explain overwrite:1
+	@echo; echo '$$ ccrf overwrites demo/case.db'
+	@$(BIN)/ccrf overwrites demo/case.db
 
 # The tests import the installed wheel, never this folder; CCRF_INSTALLED lets a test hold that.
 test: .venv/test-$(LISTING)

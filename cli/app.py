@@ -15,6 +15,7 @@ from cli.fdb import fdb_app
 from cli.ingest import ingest
 from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
+from cli.overwrites import overwrites
 from cli.profile import profile_app
 from cli.roles import roles
 from cli.timeline import timeline
@@ -58,6 +59,7 @@ app.command()(evidence)
 app.command()(events)
 app.command()(roles)
 app.command()(timeline)
+app.command()(overwrites)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 app.add_typer(fdb_app, name="fdb")

@@ -11,7 +11,7 @@ from cli.cases import open_case
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_object, emit_rows
 from cli.roles import CONFIDENCE_STYLES
-from cli.text import counted, shortened
+from cli.text import counted, quoted
 from cli.voice import voice
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ OtherId = Annotated[
 ]
 STATUS_STYLES = {"same": "green", "differs": "yellow", "time_differs": "yellow", "missing": "red"}
 _IDS_SHOWN = 20
-_STRINGS_SHOWN = 8
-_STRING_SHOWN = 60
 
 
 @backups_app.command("list")
@@ -260,9 +258,7 @@ def _tell_content(row: dict[str, Any]) -> None:
     )
     for which, name in (("the set", "strings"), ("the other", "other_strings")):
         if texts := found[name]:
-            shown = ", ".join(f'"{shortened(text, _STRING_SHOWN)}"' for text in texts[:_STRINGS_SHOWN])
-            more = f" and {len(texts) - _STRINGS_SHOWN:,} more" if len(texts) > _STRINGS_SHOWN else ""
-            emit_line(f"Strings that only {which} has: {shown}{more}.", indent=4)
+            emit_line(f"Strings that only {which} has: {quoted(texts)}.", indent=4)
 
 
 def _part(side: object, name: str) -> object:

@@ -62,21 +62,10 @@ def _conclusions(history: RoleHistory) -> list[dict[str, Any]]:
 
 def _answer(case: Case, analysis: Analysis, row: dict[str, Any]) -> dict[str, Any]:
     """The whole answer as one object: `conclusion`, `grounds`, and the records `supporting` and `against` it."""
-    from forensics.case.search import events_of  # noqa: PLC0415  (see cli.ingest)
-    from forensics.roles.explain import EXPLAINED, explained, grounds, signs_behind  # noqa: PLC0415
-
-    signs = signs_behind(analysis, [*(row["evidence"] or ()), *(row["contradicted_by"] or ())])
-
-    def records(references: Sequence[str]) -> list[dict[str, Any]]:
-        ids = [int(number) for kind, _, number in (r.partition(":") for r in references) if kind == "event"]
-        found = []
-        for event in events_of(case, ids):
-            sign = signs.get(f"event:{event.id}")
-            claim = explained(sign, analysis.clocks.shown(sign.time)) if sign else dict.fromkeys(EXPLAINED)
-            found.append({**claim, **event_row(event)})
-        return sorted(found, key=lambda record: (str(record["time"] or ""), record["id"]))
+    from forensics.roles.explain import grounds, signs_behind  # noqa: PLC0415  (see cli.ingest)
 
     supporting, against = row["evidence"] or (), row["contradicted_by"] or ()
+    signs = signs_behind(analysis, [*supporting, *against])
     reasons = grounds(
         row["confidence"],
         [signs[reference] for reference in supporting if reference in signs],
@@ -85,9 +74,24 @@ def _answer(case: Case, analysis: Analysis, row: dict[str, Any]) -> dict[str, An
     return {
         "conclusion": {name: value for name, value in row.items() if value is not None},
         "grounds": reasons,
-        "supporting": records(supporting),
-        "against": records(against),
+        "supporting": event_records(case, analysis, supporting),
+        "against": event_records(case, analysis, against),
     }
+
+
+def event_records(case: Case, analysis: Analysis, references: Sequence[str]) -> list[dict[str, Any]]:
+    """The events among the references (`event:7`), each whole and with what it claims; by time on the common clock."""
+    from forensics.case.search import events_of  # noqa: PLC0415  (see cli.ingest)
+    from forensics.roles.explain import EXPLAINED, explained, signs_behind  # noqa: PLC0415
+
+    signs = signs_behind(analysis, references)
+    ids = [int(number) for kind, _, number in (r.partition(":") for r in references) if kind == "event"]
+    found = []
+    for event in events_of(case, ids):
+        sign = signs.get(f"event:{event.id}")
+        claim = explained(sign, analysis.clocks.shown(sign.time)) if sign else dict.fromkeys(EXPLAINED)
+        found.append({**claim, **event_row(event)})
+    return sorted(found, key=lambda record: (str(record["time"] or ""), record["id"]))
 
 
 def _records(answer: dict[str, Any]) -> list[Row]:
@@ -100,18 +104,20 @@ def _tell(answer: dict[str, Any], clock: Clock) -> None:
     emit_line(_when(row, clock))
     emit_line(str(row["why"]))
     emit_heading("The records it rests on")
-    if answer["supporting"]:
-        emit_rows(answer["supporting"], fields=(), columns=_record_columns(clock), form=Format.TABLE)
-    else:
-        emit_line("none")
+    tell_records(answer["supporting"], clock)
     emit_heading("The records against it")
-    if answer["against"]:
-        emit_rows(answer["against"], fields=(), columns=_record_columns(clock), form=Format.TABLE)
-    else:
-        emit_line("none")
+    tell_records(answer["against"], clock)
     emit_heading("Why")
     for reason in answer["grounds"]:
         emit_line(reason)
+
+
+def tell_records(records: Sequence[Row], clock: Clock) -> None:
+    """Print records as a table, or that there are none."""
+    if records:
+        emit_rows(records, fields=(), columns=_record_columns(clock), form=Format.TABLE)
+    else:
+        emit_line("none")
 
 
 def _record_columns(clock: Clock) -> list[Column]:

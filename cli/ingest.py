@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from forensics.case.store import Case
+    from forensics.conclude import Conclusions
     from forensics.ingest.account import IngestOptions, IngestSummary
-    from forensics.roles.analyse import Analysis
 
 NodeName = Annotated[
     str | None,
@@ -107,18 +107,19 @@ def read_evidence(case: Case, paths: Sequence[Path], options: IngestOptions | No
         return run_ingest(case, paths, options, on_progress)
 
 
-def draw_conclusions(case: Case) -> Analysis | None:
-    """Fill the case's tables of conclusions; None, and a line on stderr, where that failed: the evidence is in it."""
+def draw_conclusions(case: Case) -> Conclusions:
+    """Fill the case's tables of conclusions; a line on stderr where that failed: the evidence is in the case."""
     from forensics.conclude import conclude  # noqa: PLC0415  (see `ingest`)
 
-    with voice.busy("working out who was active when"):
+    with voice.busy("working out who was active when, and what was lost"):
         done = conclude(case)
     if done.problem is not None:
         bug = "a bug in ccrf, please report it (-v shows where): " if done.error is not None else ""
-        voice.warn(f"the evidence is in the case, but nothing could be concluded from it: {bug}{done.problem}")
+        lacking = "nothing could be concluded from it" if done.analysis is None else "what was lost could not be told"
+        voice.warn(f"the evidence is in the case, but {lacking}: {bug}{done.problem}")
         if done.error is not None and voice.verbose:
             traceback.print_exception(done.error)
-    return done.analysis
+    return done
 
 
 def tell_issues(case: Case, paths: Sequence[Path], summary: IngestSummary) -> bool:

@@ -13,10 +13,12 @@ import typer
 
 from cli.evidence import events_cell, tell_problems
 from cli.ingest import NodeName, draw_conclusions, node_name, read_evidence, tell_issues
-from cli.next_steps import log_name, next_steps
+from cli.next_steps import log_name, loss_steps, next_steps
 from cli.options import (
+    FOUND,
     Clock,
     EvidencePaths,
+    ExitCode,
     Jobs,
     ProfileFile,
     Quiet,
@@ -25,10 +27,12 @@ from cli.options import (
     Verbose,
     parse_zone,
 )
-from cli.output import Column, Format, Json, Row, emit_command, emit_heading, emit_line, emit_object, emit_rows
+from cli.output import Column, Format, Json, Row, emit_heading, emit_line, emit_object, emit_rows
+from cli.overwrites import tell_restore, tell_steps
 from cli.paths import refuse_case_in_evidence, refuse_existing_case, require_evidence, require_files
 from cli.roles import tell_bars
 from cli.story import TELLING_LOGS, story
+from cli.story_losses import losses_story
 from cli.text import counted
 from cli.voice import voice
 
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
     from forensics.case.store import Case
     from forensics.coverage import LogCoverage
+    from forensics.files.analyse import FileAnalysis
+    from forensics.files.model import FileEvidence
     from forensics.roles.analyse import Analysis
     from forensics.roles.model import RoleHistory
 
@@ -48,7 +54,7 @@ DEFAULT_CASE = Path("case.db")
 # Gaps and falls of the time that are listed for each log under the table.
 DETAILS_SHOWN = 5
 # Parts of the answer that this version does not work out; null says "did not look", an empty list "looked, and none".
-NOT_YET = ("overwrites", "backups", "check", "checkpoints")
+NOT_YET = ("check", "checkpoints")
 
 
 class AnswerFormat(StrEnum):
@@ -71,10 +77,11 @@ def investigate(  # noqa: PLR0913  (one for each option)
     source_tz: SourceZone = None,
     form: AnswerOption = AnswerFormat.TABLE,
     tz: ScreenZone = None,
+    exit_code: ExitCode = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Read evidence into a case, and tell what it holds, who was active when, and what to do next.
+    """Read evidence into a case, and tell what it holds, who was active when, what was lost, and what to do next.
 
     Without --case a new ./case.db is made; if there is one already, nothing is done. What could not be read is named
     on stderr, and the exit code is 3.
@@ -95,19 +102,21 @@ def investigate(  # noqa: PLR0913  (one for each option)
     load_profile(profile)  # a mistake in it is told before a case is made
     with _opened(case) as opened:
         summary = read_evidence(opened, paths, options)
-        analysis = draw_conclusions(opened)
+        done = draw_conclusions(opened)
         whole = tell_issues(opened, paths, summary)
-        roles = analysis.roles() if analysis is not None else None
+        roles = done.analysis.roles() if done.analysis is not None else None
         logs = log_coverage(opened)
-        found = Findings(nodes_of(opened, logs, roles), logs, analysis, roles)
+        found = Findings(nodes_of(opened, logs, roles), logs, done.analysis, roles, done.files, done.losses)
         if form is AnswerFormat.JSON:
             emit_object(answer(opened, found))
         else:
             tell(opened, found, clock)
-    if analysis is None:
+    if done.problem is not None:
         raise typer.Exit(1)
     if not whole:
         raise typer.Exit(3)
+    if exit_code and found.losses is not None and found.losses.in_place:
+        raise typer.Exit(FOUND)
 
 
 class Findings(NamedTuple):
@@ -118,12 +127,15 @@ class Findings(NamedTuple):
         logs: what each log covers, each under the node whose it is.
         analysis: what the conclusions rest on; None where nothing could be concluded.
         roles: the history of the mailbox server's group; None likewise.
+        files, losses: live files and backup sets, and what was lost of them; None likewise.
     """
 
     nodes: Sequence[str]
     logs: Sequence[LogCoverage]
     analysis: Analysis | None
     roles: RoleHistory | None
+    files: FileEvidence | None
+    losses: FileAnalysis | None
 
 
 @contextmanager
@@ -144,10 +156,15 @@ def nodes_of(case: Case, logs: Sequence[LogCoverage], roles: RoleHistory | None)
 
 def answer(case: Case, found: Findings) -> Row:
     """The whole answer as one JSON object; what this version does not work out is null."""
-    from forensics.roles.plain import plain  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.losses_plain import plain_finding  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.plain import plain_set  # noqa: PLC0415
+    from forensics.roles.plain import plain  # noqa: PLC0415
 
     rows = case.evidence()
     counts = case.counts()
+    files, losses = found.files, found.losses
+    recommended = None if losses is None else losses.recommended
+    steps = next_steps(case, found.nodes, found.logs, found.roles)
     evidence: dict[str, Json] = {
         "files": counts.evidence,
         "kinds": dict(sorted(Counter(row.kind for row in rows).items())),
@@ -166,8 +183,10 @@ def answer(case: Case, found: Findings) -> Row:
         "evidence": evidence,
         "logs": [asdict(log) for log in found.logs],
         "roles": None if found.roles is None else plain(found.roles),
+        "overwrites": None if losses is None else list(map(plain_finding, losses.in_place)),
+        "backups": None if files is None else [plain_set(one, recommended) for one in files.sets],
         **dict.fromkeys(NOT_YET),
-        "next_steps": next_steps(case, found.nodes, found.logs, found.roles),
+        "next_steps": [*(loss_steps(case.path, losses) if losses is not None else ()), *steps],
     }
 
 
@@ -189,11 +208,16 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
     if found.analysis is not None and found.roles is not None:
         emit_heading("Who was active when")
         tell_story(found.analysis, found.roles, clock)
+    if found.losses is not None and found.files is not None and found.roles is not None:
+        emit_heading("What was lost")
+        for sentence in losses_story(found.losses, found.files, found.roles, clock.show):
+            emit_line(sentence)
     emit_heading("What to do next")
-    for step in next_steps(case, found.nodes, found.logs, found.roles):
-        emit_line(str(step["why"]))
-        emit_command(str(step["command"]))
-    voice.note("not in this version: overwrites, backup sets, guidelines, checkpoints")
+    tell_steps(next_steps(case, found.nodes, found.logs, found.roles))
+    # Last, where it is seen: what most people came for.
+    if found.losses is not None:
+        tell_restore(case.path, found.losses, clock)
+    voice.note("not in this version: guidelines, checkpoints")
 
 
 def tell_story(analysis: Analysis, history: RoleHistory, clock: Clock) -> None:

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from cli.story_losses import alike
 from parsers.times import TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
     from forensics.coverage import LogCoverage
+    from forensics.files.analyse import FileAnalysis
     from forensics.roles.model import RoleHistory
 
 # A step for each gap of many would bury the others.
@@ -49,6 +51,36 @@ def next_steps(
         _step("To show later that the case is still what it was, check it.", ["ccrf", "verify", str(case.path)])
     )
     return steps
+
+
+def loss_steps(case: Path, losses: FileAnalysis) -> list[Row]:
+    """What to do about the losses that are still in place: look at them, look at the set that has them, restore it.
+
+    The restore is left out where the program has no such command.
+    """
+    name = str(case)
+    steps = []
+    for group in alike(losses.in_place)[:_STEPS_OF_A_KIND]:
+        one = group[0]
+        what = f"how {one.file} differs" if one.kind == "divergence" else f"what {one.file} lost"
+        words = ["ccrf", "overwrites", name, "--explain", one.id]
+        steps.append(_step(f"See {what} on {one.node}, and what that rests on.", words))
+    if len(losses.in_place) > _STEPS_OF_A_KIND:
+        steps.append(_step("See all that was lost.", ["ccrf", "overwrites", name]))
+    best = losses.recommended
+    if best is not None:
+        steps.append(_step(f"See what is in {best}, the set to restore.", ["ccrf", "backups", "show", name, best]))
+        if has_command("restore"):
+            why = "Put it back: DIR is the Data folder of the node that is active, or a share of it."
+            steps.append(_step(why, ["ccrf", "restore", name, "--from", "backup", "--to", "DIR"]))
+    return steps
+
+
+def has_command(name: str) -> bool:
+    """Whether the program has a command: no step names one that there is not."""
+    from cli.app import app  # noqa: PLC0415  (it imports the commands, which import this)
+
+    return any(name == (one.name or getattr(one.callback, "__name__", None)) for one in app.registered_commands)
 
 
 def command_line(words: Sequence[str]) -> str:

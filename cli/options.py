@@ -13,6 +13,9 @@ import typer
 from cli.output import Format
 from parsers.times import FILETIME_MAX, filetime_from_datetime
 
+FOUND = 10
+"""The exit code of --exit-code: done, and there are findings."""
+
 CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="The case: one SQLite file.", show_default=False)]
 EvidencePaths = Annotated[
     list[Path],
@@ -48,6 +51,9 @@ Jobs = Annotated[
     typer.Option(
         "--jobs", metavar="N", min=1, help="Processes to decode with. [default: all CPUs]", show_default=False
     ),
+]
+ExitCode = Annotated[
+    bool, typer.Option("--exit-code", help=f"Exit with {FOUND} where there are findings, for scripts.")
 ]
 
 # The fraction of a second is cut out and read here: `datetime` has no digit for 100 ns.

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Every character of the categories Cc (C0, DEL, C1: ESC begins terminal commands), Cf (bidi controls, zero-width
 # characters, tags; https://www.unicode.org/reports/tr36/ section 2.6), Cs (lone surrogates, which no encoding can
@@ -64,3 +68,9 @@ def shortened(text: str, width: int) -> str:
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """`1 file`, `12 files`, `1,204 entries`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def quoted(texts: Sequence[str], *, most: int = 8, width: int = 60) -> str:
+    """`"one", "two" and 3 more`: the first `most` of the texts, each cut to `width` characters."""
+    shown = ", ".join(f'"{shortened(text, width)}"' for text in texts[:most])
+    return shown + (f" and {len(texts) - most:,} more" if len(texts) > most else "")

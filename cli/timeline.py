@@ -15,8 +15,6 @@ from cli.roles import CONFIDENCE_STYLES, ROLE_STYLES, chosen_histories
 from cli.voice import voice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from forensics.timeline import TimelineRow
 
 Group = Annotated[
@@ -45,9 +43,19 @@ FIELDS = (
     "evidence",
     "why",
 )
-_CONCLUSIONS = frozenset({"transition", "role", "conflict"})
+_CONCLUSIONS = frozenset({"transition", "role", "conflict", "backup", "overwrite"})
+# Conclusions that another command explains by id: `ccrf roles`, `backups`, `overwrites`.
+_ASKED = frozenset({"transition", "conflict", "backup", "overwrite"})
 # What stands out of the events around it.
-_KIND_STYLES = {"transition": "bold", "conflict": "bold red", "clock_step": "yellow"}
+_KIND_STYLES = {
+    "transition": "bold",
+    "conflict": "bold red",
+    "overwrite": "bold red",
+    "clock_step": "yellow",
+    "file": "magenta",
+    "backup": "blue",
+}
+_KIND_MARKS = {"transition": "=> ", "role": "-> ", "overwrite": "!! "}
 _DOUBTFUL_MARKS = frozenset({"unverified", "unknown"})
 
 
@@ -63,24 +71,31 @@ def timeline(  # noqa: PLR0913  (one for each option)
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell what happened in CASE: the events that matter, clocks that were set, and changes of roles, in order.
+    """Tell what happened in CASE, in order: events that matter, clocks, files, backups, losses, and changes of roles.
 
     All times, those of --since and --until too, are on the clock of the first node by name; `recorded` is what the
     node's own clock said. `ccrf events` searches every event, by its recorded time.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
-    from forensics.roles.analyse import analyse  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.analyse import analyse_evidence  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.load import file_evidence  # noqa: PLC0415
+    from forensics.roles.analyse import analyse  # noqa: PLC0415
     from forensics.timeline import timeline as timeline_rows  # noqa: PLC0415
+    from forensics.timeline_files import file_rows  # noqa: PLC0415
 
     clock = Clock(parse_zone(tz, "--tz"))
     start = None if since is None else parse_time(since, "--since")
     end = None if until is None else parse_time(until, "--until")
     wanted = {name for name in map(node_name, node or []) if name}
     with open_case(case) as opened:
-        with voice.busy("working out who was active when"):
+        with voice.busy("working out who was active when, and what was lost"):
             analysis = analyse(opened)
             histories = chosen_histories(analysis, group)
-        found = timeline_rows(opened, analysis, histories, since=start, until=end)
+            # Files follow the mailbox server, whatever group is asked for.
+            history = analysis.roles()
+            evidence = file_evidence(opened, analysis, history)
+            files = file_rows(analyse_evidence(evidence, analysis, history), evidence, analysis.clocks)
+        found = timeline_rows(opened, analysis, histories, also=files, since=start, until=end)
         rows = (timeline_row(row) for row in found if not wanted or wanted & set(row.node.split(", ")))
         count = emit_rows(rows, fields=FIELDS, columns=timeline_columns(clock), form=form)
         if not count and form is Format.TABLE:
@@ -88,11 +103,15 @@ def timeline(  # noqa: PLR0913  (one for each option)
 
 
 def timeline_row(row: TimelineRow) -> Row:
-    """One row with the fields of the machine formats; `why` and `confidence` are null for what is no conclusion."""
+    """One row with the fields of the machine formats.
+
+    `why` is null for events and clocks, `confidence` for these and for what became of a file.
+    """
     from parsers.times import iso_utc  # noqa: PLC0415  (see cli.ingest)
 
     concluded = row.kind in _CONCLUSIONS
-    named = row.kind != "clock_step" and bool(row.references)
+    # A clock that was set, and a file that was saved, rest on what they name, and have no name of their own.
+    named = row.kind not in {"clock_step", "file"} and bool(row.references)
     return {
         "time": iso_utc(row.time),
         "earliest": iso_utc(row.low),
@@ -108,7 +127,7 @@ def timeline_row(row: TimelineRow) -> Row:
         "known": row.mark,
         "confidence": row.confidence,
         "evidence": list(row.references[1:] if concluded else row.references),
-        "why": row.detail if concluded else None,
+        "why": row.detail if concluded or row.kind == "file" else None,
     }
 
 
@@ -119,14 +138,17 @@ def timeline_columns(clock: Clock) -> list[Column]:
         Column("node", lambda row: str(row["node"]), style=_style),
         Column("what", _what, style=_style),
         Column("sure", _sure, style=lambda row: CONFIDENCE_STYLES.get(str(row["confidence"]), "yellow")),
-        Column("text", lambda row: str(row["detail"]), long=True),
+        Column("text", _text, long=True),
     ]
 
 
+def _text(row: Row) -> str:
+    """The sentence; before it the id of what can be asked about further."""
+    return f"{row['id']}: {row['detail']}" if row["kind"] in _ASKED else str(row["detail"])
+
+
 def _what(row: Row) -> str:
-    word = str(row["what"]).replace("_", " ")
-    marks: Iterator[str] = (mark for kind, mark in (("transition", "=> "), ("role", "-> ")) if row["kind"] == kind)
-    return next(marks, "") + word
+    return _KIND_MARKS.get(str(row["kind"]), "") + str(row["what"]).replace("_", " ")
 
 
 def _style(row: Row) -> str:

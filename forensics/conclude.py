@@ -1,6 +1,6 @@
 """What every ingest ends with: the conclusions, worked out anew and put into the case's tables.
 
-`ccrf` works its answers out from the events each time; the tables are for who reads a case with other tools. So they
+`ccrf` works its answers out from the evidence each time; the tables are for who reads a case with other tools. So they
 are whole whenever an ingest has ended.
 """
 
@@ -11,24 +11,32 @@ from typing import TYPE_CHECKING, NamedTuple
 from forensics import __version__
 from forensics.case import audit
 from forensics.errors import CcrfError, one_line
+from forensics.files.analyse import analyse_evidence
 from forensics.files.load import FILE_TABLES, file_evidence, forget_files, store_files
+from forensics.files.losses_table import LOSS_TABLES, forget_losses, store_losses
 from forensics.roles.analyse import CONCLUSION_TABLES, analyse, store_roles
 
 if TYPE_CHECKING:
     from forensics.case.store import Case
+    from forensics.files.analyse import FileAnalysis
+    from forensics.files.model import FileEvidence
     from forensics.roles.analyse import Analysis
 
 
 class Conclusions(NamedTuple):
-    """What an ingest could conclude.
+    """What an ingest could conclude. What failed is None, and its tables are empty.
 
     Attributes:
-        analysis: None where it failed; the tables are then empty.
+        analysis: who was active when; the others need it.
+        files: the live files and backup sets.
+        losses: what was lost of them.
         problem: one sentence on what failed, else None.
         error: the bug behind it; None where nothing failed, or where `problem` says all there is to say.
     """
 
     analysis: Analysis | None
+    files: FileEvidence | None = None
+    losses: FileAnalysis | None = None
     problem: str | None = None
     error: Exception | None = None
 
@@ -37,37 +45,66 @@ def conclude(case: Case) -> Conclusions:
     """Analyse the case and fill its tables of conclusions, in one transaction with an audit entry `analyse`.
 
     Evidence that was read is worth more than what is made of it: a profile that cannot be used, or evidence that the
-    analysis stumbles over, is told and not raised; the tables are then empty. Where a run is killed before this one
-    ends they stay as they were: the audit ends in an `ingest_end` without `analyse`; the next ingest mends it.
+    analysis stumbles over, is told and not raised, and what does not need the failed part is concluded all the same.
+    Where a run is killed before this one ends the tables stay as they were: the audit ends in an `ingest_end` without
+    `analyse`; the next ingest mends it.
 
     Raises:
         FailedError: the case cannot be written.
     """
-    problem: str | None = None
-    failure: Exception | None = None
-    analysis: Analysis | None = None
     try:
         with case.transaction():
             analysis = analyse(case)
             store_roles(case, analysis)
-            store_files(case, file_evidence(case, analysis))
-            audit.append(case, "analyse", {"version": __version__, **_counts(case)})
+            done = _with_files(case, analysis)
+            failed = {} if done.problem is None else {"failed": done.problem}
+            audit.append(case, "analyse", {"version": __version__, **_counts(case), **failed})
+            return done
     except CcrfError as error:
-        problem = str(error)
+        problem, failure = str(error), None
     except Exception as error:  # noqa: BLE001 - an ingest that succeeded is not undone by a bug in what follows it
-        problem, failure = one_line(f"{type(error).__name__}: {error}"), error
-    if problem is None:
-        return Conclusions(analysis)
+        problem, failure = _named(error), error
     with case.transaction():
         for table in CONCLUSION_TABLES:
             case.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
-        forget_files(case)
+        _forget(case)
         audit.append(case, "analyse", {"version": __version__, "failed": problem})
-    return Conclusions(None, problem, failure)
+    return Conclusions(None, problem=problem, error=failure)
+
+
+def _with_files(case: Case, analysis: Analysis) -> Conclusions:
+    """The conclusions on files, into the tables too. What fails here leaves the roles as they are."""
+    files: FileEvidence | None = None
+    losses: FileAnalysis | None = None
+    problem: str | None = None
+    failure: Exception | None = None
+    try:
+        history = analysis.roles()
+        files = file_evidence(case, analysis, history)
+        losses = analyse_evidence(files, analysis, history)
+    except CcrfError as error:
+        problem = str(error)
+    except Exception as error:  # noqa: BLE001 - see `conclude`
+        problem, failure = _named(error), error
+    _forget(case)
+    if files is not None:
+        store_files(case, files)
+    if losses is not None:
+        store_losses(case, losses)
+    return Conclusions(analysis, files, losses, problem, failure)
+
+
+def _forget(case: Case) -> None:
+    forget_files(case)
+    forget_losses(case)
+
+
+def _named(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def _counts(case: Case) -> dict[str, int]:
     return {
         table: case.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own names
-        for table in (*CONCLUSION_TABLES, *FILE_TABLES)
+        for table in (*CONCLUSION_TABLES, *FILE_TABLES, *LOSS_TABLES)
     }

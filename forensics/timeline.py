@@ -1,4 +1,4 @@
-"""Everything that matters, in the order in which it happened: events, clocks that were set, changes of roles.
+"""Everything that matters, in the order in which it happened: events, clocks that were set, files, changes of roles.
 
 One clock for all rows: that of the reference, the first node by name; the recorded times stand beside. Where the
 reference's own clock was set back its times occur twice, and rows of both passes stand among each other.
@@ -41,9 +41,12 @@ class TimelineKind(StrEnum):
 
     CLOCK_STEP = "clock_step"
     EVENT = "event"
+    FILE = "file"
+    BACKUP = "backup"
     TRANSITION = "transition"
     ROLE = "role"
     CONFLICT = "conflict"
+    OVERWRITE = "overwrite"
 
 
 _KNOWN: Final = True  # conclusions carry their own confidence
@@ -57,11 +60,13 @@ class TimelineRow(NamedTuple):
         time: on the reference clock, best estimate.
         low, high: it was not before and not after, on the same clock.
         bounded: False where the node's clock is not bounded on both sides, so that these rest on an assumption.
-        raw: as recorded, by the node's own clock; None for conclusions.
+        raw: as recorded, by the node's own clock (of a file its last-modified time, of a backup set when it was made);
+            None for other conclusions.
         node: whose; of a transition the one that became active, of a conflict all of them, with commas.
         kind: what the row is.
-        what: the claim, the role, `moved`, `conflict`, or `clock_set`.
-        object: what it speaks of: a group, a service, a product, a file ...
+        what: the claim, the role, `moved`, `conflict`, `clock_set`; what became of a file (`saved`, `copied`, ...),
+            `backup`, or the kind of a loss.
+        object: what it speaks of: a group, a service, a product, a file, the place of a backup set ...
         detail: a sentence: the event's own text where the evidence holds it, else what it claims; the reason of a
             conclusion. Text of the evidence is as it is there.
         confidence: of a conclusion: certain, probable, possible; None for events and clocks.
@@ -89,6 +94,7 @@ def timeline(
     analysis: Analysis,
     histories: Iterable[RoleHistory] | None = None,
     *,
+    also: Iterable[TimelineRow] = (),
     since: int | None = None,
     until: int | None = None,
 ) -> Iterator[TimelineRow]:
@@ -100,6 +106,7 @@ def timeline(
         case: where the events are.
         analysis: of this case.
         histories: of the groups whose roles are wanted; None: of the clustered mailbox server's.
+        also: more rows, such as `forensics.timeline_files.file_rows` gives; held in memory.
         since: FILETIME on the reference clock, inclusive.
         until: exclusive.
 
@@ -108,7 +115,7 @@ def timeline(
     """
     if histories is None:
         histories = [analysis.roles()]
-    rows = [*clock_steps(analysis.clocks), *(row for history in histories for row in conclusions(history))]
+    rows = [*clock_steps(analysis.clocks), *(row for history in histories for row in conclusions(history)), *also]
     told = sorted((row for row in rows if _within(row.time, since, until)), key=_order)
     events = _Events(case, analysis, since, until)
     return heapq.merge(events.rows(), told, key=lambda row: (row.time, _RANKS[row.kind]))

@@ -88,9 +88,12 @@ def test_the_readme_shows_what_is_printed():
     """The sample of the README is what the program says of the sample incident."""
     out = run("investigate", ROOT / "samples" / "incidents" / "failover-in-window.zip").stdout
     section = (ROOT / "README.md").read_text(encoding="utf-8").split("## What it tells", 1)[1]
-    sample = section.split("```\n", 2)[1]
-    assert sample.startswith("Who was active when")
-    assert sample in out
+    first, last = section.split("```\n")[1:4:2]
+    assert first.startswith("Who was active when")
+    assert "What was lost" in first
+    assert first in out
+    assert last.startswith("What to restore")
+    assert out.endswith(last)
 
 
 def test_the_steps_lead_on(incident):

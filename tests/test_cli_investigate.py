@@ -188,7 +188,7 @@ def test_investigate_adds_to_a_named_case(evidence):
     assert "4 known already" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["evidence", "events", "roles", "timeline", "verify"])
+@pytest.mark.parametrize("command", ["evidence", "events", "roles", "timeline", "overwrites", "verify"])
 @pytest.mark.parametrize("what", ["nothing", "text", "folder", "other database"])
 def test_no_case_is_wrong_usage(command, what, tmp_path):
     """A path that is no case ends with 2 and one line that says why, and is left as it is."""
@@ -253,7 +253,9 @@ def test_the_answer_is_one_object(damaged):
     assert answer["evidence"]["kinds"] == {"evt": 3, "fdb": 2}
     assert [row["status"] for row in answer["evidence"]["not_whole"]] == ["partial"]
     assert answer["roles"] == json.loads(run("roles", "case.db", "--format", "json").stdout)
-    assert [answer[key] for key in ("overwrites", "backups", "check", "checkpoints")] == [None] * 4
+    assert [answer[key] for key in ("check", "checkpoints")] == [None] * 2
+    assert answer["overwrites"] == json.loads(run("overwrites", "case.db", "--format", "json").stdout) == []
+    assert answer["backups"] == json.loads(run("backups", "list", "case.db", "--format", "json").stdout) == []
     assert len(answer["logs"]) == 3
     assert {tuple(step) for step in answer["next_steps"]} == {("why", "command")}
 
@@ -321,7 +323,16 @@ def test_the_installed_program_works(evidence):
 def test_every_command_has_help():
     """--help of every command says what it does and shows its options."""
     listed = run("--help").stdout
-    for command in (["investigate"], ["ingest"], ["roles"], ["timeline"], ["events"], ["verify"], ["profile", "show"]):
+    for command in (
+        ["investigate"],
+        ["ingest"],
+        ["roles"],
+        ["timeline"],
+        ["overwrites"],
+        ["events"],
+        ["verify"],
+        ["profile", "show"],
+    ):
         result = run(*command, "--help")
         assert result.exit_code == 0
         assert "--quiet" in result.stdout

@@ -20,7 +20,7 @@ from samples.incident.evidence import zip_bytes
 
 START = 1_199_966_400  # 2008-01-10T12:00:00Z
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-CONCLUSIONS = {"role", "transition", "conflict"}
+CONCLUSIONS = {"role", "transition", "conflict", "backup", "overwrite", "file"}
 
 
 def run(*arguments):
@@ -40,6 +40,19 @@ def case(tmp_path_factory):
     (folder / "incident.zip").write_bytes(zip_bytes(incident(Setting("double-failover", "2008", 2)).items))
     assert run("ingest", folder / "case.db", folder / "incident.zip").exit_code == 0
     return folder / "case.db"
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory):
+    """A case of an incident in which a save is lost."""
+    folder = tmp_path_factory.mktemp("lost")
+    (folder / "incident.zip").write_bytes(zip_bytes(incident(Setting("window-forced-sync", "2008", 3)).items))
+    assert run("ingest", folder / "case.db", folder / "incident.zip").exit_code == 0
+    return folder / "case.db"
+
+
+def listed(*arguments):
+    return json.loads(run(*arguments, "--format", "json").stdout)
 
 
 def test_rows_are_in_order(case):
@@ -67,6 +80,29 @@ def test_role_changes_are_in_it(case):
     events = [row for row in found.values() if row["kind"] not in CONCLUSIONS]
     assert events
     assert all((row["confidence"], row["why"]) == (None, None) for row in events)
+
+
+def test_files_and_backups_are_in_it(case, lost):
+    """Every dated backup set and every loss is a row of its own, with its id, word, evidence and why, in order."""
+    for one in (case, lost):
+        found = {row["id"]: row for row in rows(one)}
+        sets = [row for row in listed("backups", "list", one) if row["made"]]
+        assert sets
+        for row in sets:
+            shown = found[row["id"]]
+            assert (shown["kind"], shown["recorded"], shown["node"]) == ("backup", row["made"], row["node"])
+            assert [shown[key] for key in ("confidence", "evidence", "why")] == [
+                row[key] for key in ("confidence", "evidence", "why")
+            ]
+    losses = listed("overwrites", lost)
+    assert losses
+    for row in losses:
+        shown = found[row["id"]]
+        assert (shown["kind"], shown["what"], shown["object"]) == ("overwrite", row["kind"], row["file"])
+        assert (shown["earliest"], shown["time"], shown["why"]) == (row["earliest"], row["latest"], row["why"])
+    lines = run("timeline", lost).stdout.splitlines()
+    assert sum(" !! " in line for line in lines) == len(losses)
+    assert all(any(f" {row['id']}: " in line for line in lines) for row in losses)
 
 
 def test_recorded_times_stand_beside(case):
