@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_BLOCKS = 256
 SMALLEST_BLOCK = 1024
-COUNTED = 128 * 1024
+COUNTED = 32 * 1024
 """Bytes of a block that are counted: of a larger block its beginning."""
 _LOW, _HIGH = 3.0, 7.2
 

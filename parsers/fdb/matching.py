@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from parsers.fdb.chunks import Cutter
 
 _BLOCK = 1 << 16
+_ZEROS = bytes(_BLOCK)
 # Equal blocks of one repeated byte at the same offsets say little: zeros are equal to zeros wherever they came from.
 _PLAIN_RUN = 16 * _BLOCK
 # Places of one chunk's content that are remembered.
@@ -117,7 +118,7 @@ def copies_in_place(a: Content, b: Content) -> list[Copy]:
         left, right = a.read(at, count), b.read(at, count)
         equal = left == right and len(left) == count
         if equal:
-            telling = telling or left.count(left[:1]) != count
+            telling = telling or (left != _ZEROS[:count] and left.count(left[:1]) != count)
             at += count
         if (not equal or at >= both) and at > run:
             if telling or at - run >= _PLAIN_RUN:

@@ -1,14 +1,15 @@
 """Runs of printable characters in any bytes, in ASCII and in UTF-16LE, with their offsets.
 
-What `strings` of the GNU binutils finds, streamed, and with the letters of Western and Central European languages in
-UTF-16LE. That a run of printable characters is text is a guess: compressed data has short runs by chance.
+What `strings` of the GNU binutils finds, streamed, and in UTF-16LE with the letters of Western European languages. That
+a run of printable characters is text is a guess: compressed data has short runs by chance.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from enum import StrEnum
-from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -19,10 +20,14 @@ DEFAULT_LENGTH = 4
 LONGEST = 4096
 """Most characters of one string: a longer run is given in pieces, so that no run can fill the memory."""
 
-# Tab and the printable characters of ASCII; in UTF-16LE also U+00A1 to U+017F but for U+0100, half
-# of which could be the end of anything, and the soft hyphen.
-_ASCII_UNIT = rb"[\t\x20-\x7e]"
-_WIDE_UNIT = rb"(?:[\t\x20-\x7e\xa1-\xac\xae-\xff]\x00|[\x01-\x7f]\x01)"
+_ZEROS = bytes(1 << 20)
+
+# Each byte by what it can be: a character (1), the upper half of one in UTF-16LE (2), or neither (0). Runs of them are
+# then found by a plain search for as many 1s, or pairs of 1 and 2, as a string must have at least.
+_ASCII = frozenset({0x09, *range(0x20, 0x7F)})
+_LATIN_1 = _ASCII | frozenset(range(0xA1, 0x100)) - {0xAD}  # without the soft hyphen, which is no sign
+_ASCII_CLASSES = bytes(value in _ASCII for value in range(256))
+_WIDE_CLASSES = bytes(1 if value in _LATIN_1 else 2 if value == 0 else 0 for value in range(256))
 
 
 class Encoding(StrEnum):
@@ -49,44 +54,62 @@ class FoundString(NamedTuple):
 
 
 class _Scanner:
-    """Finds the runs of one encoding in a stream that comes block by block."""
+    """Finds the runs of one encoding in a stream that comes block by block.
 
-    def __init__(self, encoding: Encoding, least: int) -> None:
-        self._encoding = encoding
+    Attributes:
+        encoding: which one.
+        at: offset, in the file, of the first byte of what comes next.
+    """
+
+    def __init__(self, encoding: Encoding, least: int, start: int = 0) -> None:
+        self.encoding = encoding
+        self.at = start
         self._unit = 1 if encoding is Encoding.ASCII else 2
-        pattern = _ASCII_UNIT if self._unit == 1 else _WIDE_UNIT
-        self._pattern = re.compile(pattern + b"{%d,%d}" % (least, LONGEST))
+        self._classes = _ASCII_CLASSES if self._unit == 1 else _WIDE_CLASSES
+        one = b"\x01" if self._unit == 1 else b"\x01\x02"
+        self._pattern = re.compile(one * least + b"(?:" + one + b"){0,%d}" % (LONGEST - least))
         self._least = least * self._unit
         self._longest = LONGEST * self._unit
         self._kept = b""
-        self._at = 0  # offset of the first byte of `_kept`
 
-    def feed(self, block: bytes, *, last: bool) -> Iterator[FoundString]:
-        """The runs that are known to have ended, with this block; with `last` all that are left."""
-        # A block of zeros, as in a sparse file, holds nothing and costs next to nothing.
-        if not self._kept and not last and not block.strip(b"\0"):
-            self._at += len(block)
-            return
+    def feed(self, block: bytes, *, last: bool) -> Iterator[tuple[int, bytes]]:
+        """Offset and bytes of the runs that are known to have ended, with this block; with `last` of all."""
         data = self._kept + block if self._kept else block
+        at = self.at
         start = 0
         keep = max(0, len(data) - self._least - self._unit)
-        for match in self._pattern.finditer(data):
-            size = match.end() - match.start()
+        for match in self._pattern.finditer(data.translate(self._classes)):
+            begin, end = match.span()
             # What reaches the end of the data may go on in the next block, unless it is as long as any can be.
-            if not last and match.end() + self._unit > len(data) and size < self._longest:
-                keep = min(keep, match.start())
+            if not last and end + self._unit > len(data) and end - begin < self._longest:
+                keep = min(keep, begin)
                 break
-            start = match.end()
-            # Numbers of one byte each, of which 1 is the most common, look like letters of U+0101 to U+017F.
-            if self._unit == 2 and 2 * match[0][1::2].count(0) < size // 2:
-                continue
-            yield FoundString(self._at + match.start(), size, self._encoding, match[0].decode(self._encoding))
+            start = end
+            yield at + begin, data[begin:end]
         keep = len(data) if last else max(start, keep)
-        self._at += keep
         self._kept = data[keep:]
+        # Zeros begin no run: what is kept of a sparse file is nothing.
         if not self._kept.strip(b"\0"):
-            self._at += len(self._kept)
-            self._kept = b""
+            keep, self._kept = len(data), b""
+        self.at = at + keep
+
+    def skip_zeros(self, count: int) -> bool:
+        """Pass over so many zero bytes, if nothing is open that they could belong to."""
+        if self._kept:
+            return False
+        self.at += count
+        return True
+
+
+def runs_in(blocks: Iterable[bytes], encoding: Encoding, least: int) -> Iterator[bytes]:
+    """The bytes of the runs of one encoding, as `strings_in` finds them, at less cost."""
+    scanner = _Scanner(encoding, least)
+    for block in blocks:
+        if not (_is_zero(block) and scanner.skip_zeros(len(block))):
+            for _, raw in scanner.feed(block, last=False):
+                yield raw
+    for _, raw in scanner.feed(b"", last=True):
+        yield raw
 
 
 def strings_in(blocks: Iterable[bytes], *, least: int = DEFAULT_LENGTH, start: int = 0) -> Iterator[FoundString]:
@@ -97,26 +120,34 @@ def strings_in(blocks: Iterable[bytes], *, least: int = DEFAULT_LENGTH, start: i
         least: characters, from 1 to `LONGEST`.
         start: offset of the first block in the file.
     """
-    scanners = [_Scanner(encoding, least) for encoding in Encoding]
-    for scanner in scanners:
-        scanner._at = start  # noqa: SLF001  (its own module)
+    scanners = [_Scanner(encoding, least, start) for encoding in Encoding]
     held: list[FoundString] = []
     at = start
     for block in blocks:
         at += len(block)
-        yield from _settled(scanners, block, held, at, last=False)
-    yield from _settled(scanners, b"", held, at, last=True)
+        zero = _is_zero(block)
+        for scanner in scanners:
+            if not (zero and scanner.skip_zeros(len(block))):
+                held += _found(scanner, block, last=False)
+        if held:
+            held.sort(key=_by_offset)
+            # A run that is still open began at most a longest one before the end.
+            cut = bisect_left(held, at - 3 * LONGEST, key=_by_offset)
+            yield from held[:cut]
+            del held[:cut]
+    for scanner in scanners:
+        held += _found(scanner, b"", last=True)
+    yield from sorted(held, key=_by_offset)
 
 
-def _settled(
-    scanners: list[_Scanner], block: bytes, held: list[FoundString], end: int, *, last: bool
-) -> Iterator[FoundString]:
-    """What no run that is still open can come before."""
-    found = list(merge(held, *(scanner.feed(block, last=last) for scanner in scanners)))
-    # An open run began at most a longest one before the end.
-    border = end if last else end - 3 * LONGEST
-    cut = next((i for i, item in enumerate(found) if item.offset >= border), len(found))
-    if last:
-        cut = len(found)
-    held[:] = found[cut:]
-    yield from found[:cut]
+_by_offset = itemgetter(0)
+
+
+def _is_zero(block: bytes) -> bool:
+    return block == (_ZEROS if len(block) == len(_ZEROS) else bytes(len(block)))
+
+
+def _found(scanner: _Scanner, block: bytes, *, last: bool) -> Iterator[FoundString]:
+    encoding = scanner.encoding
+    for offset, raw in scanner.feed(block, last=last):
+        yield FoundString(offset, len(raw), encoding, raw.decode(encoding))

@@ -7,7 +7,6 @@ many random bytes: where there are not more than that, it found nothing.
 
 from __future__ import annotations
 
-import re
 import struct
 import sys
 from array import array
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FIRST_YEAR, LAST_YEAR = 1995, 2015
-LOOKED_AT = 64 * 1024 * 1024
+LOOKED_AT = 16 * 1024 * 1024
 """Bytes of a file, from its start, in which times are looked for."""
 KEPT = 1000
 """Candidates of each form that are kept."""
@@ -98,9 +97,7 @@ class TimeSearch:
         ole: list[int] = [_EIGHT.unpack(struct.pack("<d", float(day)))[0] for day in self._days]
         self._ole_halves = (ole[0] >> 32, ole[1] >> 32)
         self._ole_values = ole[1] - ole[0]
-        years = b"|".join(re.escape(struct.pack("<H", year)) for year in range(first, last))
-        small = rb"[\x01-\x0c]\0[\x00-\x06]\0[\x01-\x1f]\0[\x00-\x17]\0[\x00-\x3b]\0[\x00-\x3b]\0[\x00-\xff][\x00-\x03]"
-        self._systemtime = re.compile(b"(?=(?:" + years + b")" + small + b")", re.DOTALL)
+        self._years = (first, last)
         self._kept = b""
         self._at = 0  # offset of the first byte of `_kept`, a multiple of 4
         self._done = 0
@@ -126,9 +123,8 @@ class TimeSearch:
         if self._kept:
             self._search(self._kept, len(self._kept))
             self._kept = b""
-        places = {form: self._done // 2 if form is Form.SYSTEMTIME else self._done // 4 for form in Form}
         items = [item for form in Form for item in sorted(self._best[form], key=_order)]
-        chance = {form: round(places[form] * self._share(form)) for form in Form}
+        chance = {form: round(self._done // 4 * self._share(form)) for form in Form}
         return Candidates(tuple(items), dict(self._found), chance, self._done)
 
     def _share(self, form: Form) -> float:
@@ -146,44 +142,43 @@ class TimeSearch:
 
     def _search(self, data: bytes, end: int) -> None:
         """Find what begins before `end`."""
-        for form, found in ((form, list(batch)) for form, batch in self._batches(data, end)):
-            self._found[form] += len(found)
-            best = self._best[form]
-            best += found
-            if len(best) > 2 * KEPT:
-                best[:] = nsmallest(KEPT, best, key=_order)
-        for best in self._best.values():
-            if len(best) > KEPT:
-                best[:] = nsmallest(KEPT, best, key=_order)
-
-    def _batches(self, data: bytes, end: int) -> Iterator[tuple[Form, Iterator[Candidate]]]:
         words = array("I", data[: len(data) & ~3])
         if sys.byteorder == "big":
             words.byteswap()
-        # Upper halves of FILETIMEs are the least of all values that count, seconds of Unix or OLE dates the largest.
-        low = min(self._file_halves[0], self._unix[0], self._ole_halves[0])
-        high = max(self._file_halves[1], self._unix[1], self._ole_halves[1])
-        places = [index for index, word in enumerate(words) if low <= word <= high]
-        yield Form.FILETIME, self._filetimes(data, words, places, end)
-        yield Form.OLE_DATE, self._ole_dates(data, words, places, end)
-        yield Form.UNIX_64, self._unix_times(data, words, places, end, wide=True)
-        yield Form.UNIX_32, self._unix_times(data, words, places, end, wide=False)
-        yield Form.SYSTEMTIME, self._systemtimes(data, end)
-
-    def _filetimes(self, data: bytes, words: array[int], places: list[int], end: int) -> Iterator[Candidate]:
+        count = min(len(words), -(-end // 4))
         low, high = self._file_halves
-        for index in places:
-            at = 4 * index - 4
-            if low <= words[index] <= high and 0 <= at < end:
+        self._take(
+            Form.FILETIME, self._filetimes(data, [i for i, word in enumerate(words) if low <= word <= high], end)
+        )
+        low, high = self._ole_halves
+        self._take(
+            Form.OLE_DATE, self._ole_dates(data, [i for i, word in enumerate(words) if low <= word <= high], end)
+        )
+        low, high = self._unix
+        places = [i for i, word in enumerate(words[:count]) if low <= word < high]
+        self._unix_times(data, words, places)
+        # Year and month of a SYSTEMTIME are one such word.
+        places = [i for i, word in enumerate(words[:count]) if 0x1_0000 <= word < 0xD_0000]
+        self._take(Form.SYSTEMTIME, self._systemtimes(data, places))
+
+    def _take(self, form: Form, found: Iterator[Candidate]) -> None:
+        best = self._best[form]
+        before = len(best)
+        best += found
+        self._found[form] += len(best) - before
+        if len(best) > KEPT:
+            best[:] = nsmallest(KEPT, best, key=_order)
+
+    def _filetimes(self, data: bytes, places: list[int], end: int) -> Iterator[Candidate]:
+        for at in (4 * index - 4 for index in places):
+            if 0 <= at < end:
                 value = _EIGHT.unpack_from(data, at)[0]
                 if self._low <= value < self._high:
                     yield Candidate(self._at + at, Form.FILETIME, value, value % TICKS_PER_SECOND == 0)
 
-    def _ole_dates(self, data: bytes, words: array[int], places: list[int], end: int) -> Iterator[Candidate]:
-        low, high = self._ole_halves
-        for index in places:
-            at = 4 * index - 4
-            if low <= words[index] <= high and 0 <= at < end and not _PRINTABLE.issuperset(data[at : at + 8]):
+    def _ole_dates(self, data: bytes, places: list[int], end: int) -> Iterator[Candidate]:
+        for at in (4 * index - 4 for index in places):
+            if 0 <= at < end and not _PRINTABLE.issuperset(data[at : at + 8]):
                 numerator, denominator = struct.unpack_from("<d", data, at)[0].as_integer_ratio()
                 if self._days[0] * denominator <= numerator < self._days[1] * denominator:
                     # A double holds such a date to about a microsecond: to the nearest millisecond, as it is shown.
@@ -191,32 +186,31 @@ class TimeSearch:
                     ticks = thousandths * 10_000 + (_OLE_EPOCH - date(1601, 1, 1)).days * _TICKS_PER_DAY
                     yield Candidate(self._at + at, Form.OLE_DATE, ticks, thousandths % 1000 == 0)
 
-    def _unix_times(
-        self, data: bytes, words: array[int], places: list[int], end: int, *, wide: bool
-    ) -> Iterator[Candidate]:
-        low, high = self._unix
-        form = Form.UNIX_64 if wide else Form.UNIX_32
+    def _unix_times(self, data: bytes, words: array[int], places: list[int]) -> None:
         for index in places:
             at = 4 * index
-            if not (low <= words[index] < high and at < end) or (data[at + 4 : at + 8] == bytes(4)) is not wide:
-                continue
             # Four letters are a number of that size, and hardly ever a time.
-            if not _PRINTABLE.issuperset(data[at : at + 4]):
+            if _PRINTABLE.issuperset(data[at : at + 4]):
+                continue
+            form = Form.UNIX_64 if data[at + 4 : at + 8] == b"\0\0\0\0" else Form.UNIX_32
+            self._found[form] += 1
+            if len(self._best[form]) < KEPT:
                 ticks = UNIX_EPOCH_AS_FILETIME + words[index] * TICKS_PER_SECOND
-                yield Candidate(self._at + at, form, ticks, whole=True)
+                self._best[form].append(Candidate(self._at + at, form, ticks, whole=True))
 
-    def _systemtimes(self, data: bytes, end: int) -> Iterator[Candidate]:
-        for match in self._systemtime.finditer(data):
-            at = match.start()
-            if at % 2 or at >= end:
+    def _systemtimes(self, data: bytes, places: list[int]) -> Iterator[Candidate]:
+        for at in (4 * index for index in places):
+            if at + 16 > len(data):
                 continue
             # https://learn.microsoft.com/windows/win32/api/minwinbase/ns-minwinbase-systemtime
             year, month, weekday, day, hour, minute, second, thousandths = struct.unpack_from("<8H", data, at)
+            if not self._years[0] <= year < self._years[1] or thousandths > 999:
+                continue
             try:
                 moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
             except ValueError:
                 continue
-            if moment.isoweekday() % 7 == weekday and thousandths < 1000:
+            if moment.isoweekday() % 7 == weekday:
                 ticks = filetime_from_datetime(moment) + thousandths * 10_000
                 yield Candidate(self._at + at, Form.SYSTEMTIME, ticks, thousandths == 0)
 

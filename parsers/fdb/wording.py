@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from parsers.fdb.diff import Difference, RangeKind
-from parsers.fdb.strings import DEFAULT_LENGTH, FoundString, strings_in
+from parsers.fdb.strings import DEFAULT_LENGTH, Encoding, FoundString, runs_in, strings_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +92,10 @@ def _touching(
 
 def _discard(wanted: dict[tuple[str, str], FoundString], stream: BinaryIO, least: int) -> None:
     """Take out what the other version has too."""
-    if not wanted:
-        return
-    for found in strings_in(_blocks(stream), least=least):
-        wanted.pop(_key(found), None)
+    for encoding in Encoding:
+        keys = {text.encode(encoding): (one, text) for one, text in wanted if one == encoding}
+        if not keys:
+            continue
+        for raw in runs_in(_blocks(stream), encoding, least):
+            if raw in keys:
+                wanted.pop(keys[raw], None)
