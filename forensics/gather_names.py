@@ -30,6 +30,8 @@ _CLUSTER: Final = GROUP_CLAIMS | {
 # What only a machine logs: a network name of the cluster never boots.
 _MACHINE: Final = frozenset({Claim.BOOT, Claim.SHUTDOWN, Claim.FORMED, Claim.JOINED})
 
+_STORE: Final = frozenset({Claim.ACTIVE, Claim.ACTIVE_ENDED})
+
 # A mailbox server of this kind has two nodes: where both are known, a further name that only its store uses is its own.
 _NODES: Final = 2
 
@@ -63,8 +65,9 @@ def names(
         _widen(spans, one.node, one.raw, one.raw)
         if one.claim in GROUP_CLAIMS and one.object:
             groups.add(one.object.upper())
-    sure = set(owners) - _setup_names(logs, spans) - _before_others(owners, spans)
-    nodes = {name for name in spans if _is_node(name, claims[name], owners, sure, groups)}
+    stores = _stores(claims)
+    sure = set(owners) - _setup_names(logs, spans) - _before_others(owners, spans) - stores
+    nodes = {name for name in spans if _is_node(name, claims[name], set(owners) - stores, sure, groups)}
     doubtful = {name for name in spans if name not in groups and not claims[name].isdisjoint(ROLE_CLAIMS)} - nodes
     if len(nodes) < _NODES:
         nodes |= doubtful - _among_others(observations, doubtful)
@@ -81,6 +84,15 @@ def _is_node(
     if not _CLUSTER.isdisjoint(claims) or name in sure:
         return True
     return name in owners and not ROLE_CLAIMS.isdisjoint(claims)
+
+
+def _stores(claims: Mapping[str, Collection[Claim]]) -> set[str]:
+    """Names that only the store uses, where two machines are known that log as nodes of the cluster.
+
+    A quiet node's Application log can hold more entries under the mailbox server's name than under its own.
+    """
+    machines = sum(not _CLUSTER.isdisjoint(found) for found in claims.values())
+    return {name for name, found in claims.items() if found and set(found) <= _STORE} if machines >= _NODES else set()
 
 
 def _among_others(observations: Sequence[Observation], doubtful: Collection[str]) -> set[str]:

@@ -118,3 +118,12 @@ def test_evidence_of_nobody_is_neither(case: Case) -> None:
     put(case, "y.csv", [(None, ONLINE)], "UNKNOWN-2", kind="event_export", node_basis="unknown")  # type: ignore[list-item]
     evidence = gathered(case)
     assert (set(evidence.nodes), evidence.aliases) == ({"UNKNOWN-2"}, ())
+
+
+def test_a_log_that_is_full_of_the_mailbox_servers_name_makes_no_node_of_it(case: Case) -> None:
+    """Beside two machines a name that only the store uses is an alias, though most of a quiet log is under it."""
+    put(case, "A/s.evt", [("A", BOOT), ("A", ONLINE)], "A")
+    put(case, "B/s.evt", [("B", BOOT), ("B", ("ClusSvc", 1062, ()))], "B")
+    put(case, "A/a.evt", [("STORE1", STORE), ("A", NOISE), ("STORE1", STORE)], "STORE1", log="Application")
+    evidence = gathered(case)
+    assert (set(evidence.nodes), evidence.aliases) == ({"A", "B"}, ("STORE1",))

@@ -8,6 +8,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from forensics.claims import Claim
 from forensics.roles.confidence import CLEAR, judge, references, weaker
 from forensics.roles.model import Confidence, Role
 from forensics.roles.scene import between
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 # One log may fall silent so long before the others of its node without a doubt that it is whole.
 _SILENT: Final = 30 * 60 * TICKS_PER_SECOND
+
+_COMING: Final = frozenset({Claim.GROUP_COMING_ONLINE, Claim.GROUP_ONLINE})
+# A resource that failed is restarted where it was within minutes, and its group comes online without having gone.
+_RESTART: Final = 10 * 60 * TICKS_PER_SECOND
 
 
 class Piece(NamedTuple):
@@ -111,6 +116,10 @@ def _piece(node: str, role: Role, span: Span, scene: Scene) -> Piece:
     seen = scene.stops_told(node, start, end)
     whole = not bridged and seen and all(sign.sharp for sign in supporting) and all(map(scene.sharp, span))
     word = judge(supporting, against, margin, whole=whole, at_most=scene.cap)
+    alone = all(sign.claim in _COMING and sign.node == node for sign in supporting)
+    if role is Role.PASSIVE and alone and end - start > _RESTART:
+        # That it came online here does not tell where it was hours before.
+        word = weaker(word, Confidence.POSSIBLE)
     contested = overlaps(scene.contested, start, end)
     if contested:
         word = weaker(word, Confidence.PROBABLE if margin >= CLEAR else Confidence.POSSIBLE)

@@ -99,12 +99,13 @@ def tenures(
     """The tenures of each node, in order, with what is known of them."""
     cover, telling = logs
     found: dict[str, list[Tenure]] = {}
+    barriers = {node: _barriers(absent[node]) for node in nodes}
     for number, node in enumerate(nodes, start=1):
-        found[node] = list(_own(signs, node, number, ownership, (cover, telling)))
+        found[node] = list(_own(signs, node, number, ownership, (cover, telling), barriers[node]))
     for node in nodes:
         others = union(s for other in nodes if other != node for t in found[other] if t.active for s in t.known)
         told = telling.spans(node)
-        found[node] = [t if t.active else _beside(t, others, told) for t in found[node]]
+        found[node] = [t if t.active else _beside(t, others, told, barriers[node]) for t in found[node]]
     idle = {
         node: union(
             [s for t in found[node] if not t.active for s in t.known] + [(a.start, a.end) for a in absent[node]]
@@ -118,7 +119,12 @@ def tenures(
 
 
 def _own(
-    signs: Sequence[Sign], node: str, number: int, ownership: Ownership, logs: tuple[LogCover, Telling]
+    signs: Sequence[Sign],
+    node: str,
+    number: int,
+    ownership: Ownership,
+    logs: tuple[LogCover, Telling],
+    barriers: Sequence[int],
 ) -> Iterator[Tenure]:
     owners = ownership.owners
     for active, stretches in groupby(range(len(owners)), key=lambda at: owners[at] == number):
@@ -133,7 +139,11 @@ def _own(
             if signs[at].node == node
             and ((at < last and signs[at].claim in behind) or (at > first and signs[at].claim in before))
         )
-        known = union(s for anchor in anchors for s in within(_around(anchor, *logs), start, end))
+        known = union(
+            s
+            for anchor in anchors
+            for s in within(_around(anchor, *logs), start if active else _held(anchor.time, start, barriers), end)
+        )
         tails = within(_tails(known, node, *logs), start, end)
         margins = [ownership.margin(at, number, held=active) for at in block]
         lasting = [margin for at, margin in zip(block, margins, strict=True) if not _is_passage(signs, at)]
@@ -148,11 +158,31 @@ def _own(
             known=union([*known, *tails]),
             bridged=without(union(tails), known),
             margin=min(lasting, default=max(margins)),
-            opening=max(margins[:_NEAR]),
-            closing=max(margins[-_NEAR:]),
+            opening=_clearest(margins, [_is_passage(signs, at) for at in block]),
+            closing=_clearest(margins[::-1], [_is_passage(signs, at) for at in reversed(block)]),
             proofs=tuple(sorted(anchors, key=attrgetter("time"))),
             margins=tuple(_stretches(signs, block, margins)),
         )
+
+
+def _clearest(margins: Sequence[float], passing: Sequence[bool]) -> float:
+    """How clear an edge is: the margin of the clearest stretch of the passage there, however many signs it has."""
+    through = next((at for at, within_it in enumerate(passing) if not within_it), len(passing))
+    return max(margins[: max(_NEAR, through + 1)])
+
+
+def _barriers(absent: Sequence[Absence]) -> list[int]:
+    """When a node went down without going offline first, sorted: what held behind tells nothing of before.
+
+    A crash ends a role without a word in the node's own log, so that the log is whole proves nothing across it.
+    """
+    return sorted(absence.start for absence in absent if absence.signs[0].claim is not Claim.SHUTDOWN)
+
+
+def _held(moment: int, start: int, barriers: Sequence[int]) -> int:
+    """Since when what a node was not at a moment can be told by the silence of its log, at least from `start`."""
+    at = bisect_left(barriers, moment)
+    return max(start, barriers[at - 1]) if at else start
 
 
 def _stretches(signs: Sequence[Sign], block: Sequence[int], margins: Sequence[float]) -> Iterator[Stretch]:
@@ -194,11 +224,16 @@ def _tails(known: list[Span], node: str, cover: LogCover, telling: Telling) -> l
     return [tail for tail in tails if span_at(known, tail[0])]
 
 
-def _beside(tenure: Tenure, others: list[Span], told: list[Span]) -> Tenure:
+def _beside(tenure: Tenure, others: list[Span], told: list[Span], barriers: Sequence[int]) -> Tenure:
     """Another node is active: this one is not, and was not as long as its own log tells of no change."""
     spans = part(others, tenure.start, tenure.end)
-    reach = [run for a, b in spans for moment in (a, b) if (run := span_at(told, moment)) is not None]
-    known = union([*tenure.known, *spans, *within(reach, tenure.start, tenure.end)])
+    reach = [
+        (_held(moment, max(run[0], tenure.start), barriers), min(run[1], tenure.end))
+        for a, b in spans
+        for moment in (a, b)
+        if (run := span_at(told, moment)) is not None
+    ]
+    known = union([*tenure.known, *spans, *reach])
     return replace(tenure, known=known, bridged=without(tenure.bridged, union(spans)))
 
 

@@ -142,7 +142,7 @@ def signs_of(
         high = when.high + max(0, one.resolution - 1)
         found.append(Sign(node, one.claim, when.time, when.low, high, when.bounded, worth, one))
     found.sort(key=_order)
-    return _coming_online(_causes_first(found))
+    return _in_passing(_causes_first(found))
 
 
 def short_name(computer: str | None) -> str:
@@ -179,22 +179,28 @@ def _causes_first(signs: list[Sign]) -> list[Sign]:
     return ordered
 
 
-def _coming_online(signs: list[Sign]) -> list[Sign]:
-    """Weigh signs by the group's coming online around them.
+def _in_passing(signs: list[Sign]) -> list[Sign]:
+    """Weigh signs by the group's coming online or going offline around them.
 
-    Databases that start while their group comes online weigh nothing: that nobody is active yet fits them. A group that
-    is online without having come online weighs half.
+    Databases that start while their group comes online weigh nothing: that nobody is active yet fits them. So do those
+    that stop while it goes offline, however many they are. A group that is online without having come online weighs
+    half.
     """
     coming: set[str] = set()
+    going: set[str] = set()
     ordered = []
     for sign in signs:
         lone = sign.claim is Claim.GROUP_ONLINE and sign.node not in coming
+        if sign.claim in GROUP_CLAIMS or (sign.claim in PRESENCE_CLAIMS and sign.claim is not Claim.RESTART_REQUEST):
+            coming.discard(sign.node)
+            going.discard(sign.node)
         if sign.claim is Claim.GROUP_COMING_ONLINE:
             coming.add(sign.node)
-        elif sign.claim in GROUP_CLAIMS or (sign.claim in PRESENCE_CLAIMS and sign.claim is not Claim.RESTART_REQUEST):
-            coming.discard(sign.node)
+        elif sign.claim is Claim.GROUP_GOING_OFFLINE:
+            going.add(sign.node)
+        passing = {Claim.ACTIVE: coming, Claim.ACTIVE_ENDED: going}.get(sign.claim, ())
         factor = 1.0
-        if sign.claim is Claim.ACTIVE and sign.node in coming:
+        if sign.node in passing:
             factor = 0.01
         elif lone:
             factor = 0.5

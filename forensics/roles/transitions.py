@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from forensics.roles.signs import Sign
 
 _AFTERWARDS: Final = 10 * 60 * TICKS_PER_SECOND  # a handoff, databases and copying follow a move within minutes
+_TAKEOVER: Final = 3 * 60 * TICKS_PER_SECOND  # the survivors begin to bring a fallen node's groups online
 _SHORT: Final = 2 * 60 * TICKS_PER_SECOND  # no other move fits into this, whatever logs lack
 # How long a group may still take to be online when its databases are: where only they are seen.
 _SETTLING: Final = 60 * TICKS_PER_SECOND
@@ -179,8 +180,11 @@ def _contested(word: Confidence, scene: Scene, earliest: int, latest: int) -> Co
 
 
 def _from_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bool]) -> list[Move]:
-    """The first owner: a move only where a handoff says that it took over from somebody."""
+    """The first owner: a move only where a handoff, or the other's fall right before, says that it took over."""
     begin = _begin_of(term, scene)
+    fallen = _fallen(term, scene, begin)
+    if fallen is not None:
+        return [_after_fall(fallen, term, begin, scene)]
     handoffs = [
         s
         for s in scene.between(begin.time, begin.time + _AFTERWARDS)
@@ -196,6 +200,31 @@ def _from_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bo
     said = f"{source} is the only other node" if source else "which node had it before is not in the evidence"
     why = f"{begin.words} A handoff was logged; {said}."
     return [Move(source, term.node, earliest, begin.time, begin.latest, word, references(signs), (), why)]
+
+
+def _fallen(term: Tenure, scene: Scene, begin: _Begin) -> Sign | None:
+    """The removal of the only other node, minutes before the group began to come online here for the first time."""
+    coming = _coming(term, scene)
+    others = [name for name in scene.tenures if name != term.node]
+    if len(others) != 1 or coming is None or not begin.exact:
+        return None
+    known = [span for tenure in scene.tenures[others[0]] if not tenure.active for span in tenure.known]
+    for sign in reversed(scene.between(coming.time - _TAKEOVER, coming.time)):
+        if sign.claim is Claim.NODE_REMOVED and sign.node == others[0]:
+            return None if any(start < sign.time - _SHORT < end for start, end in known) else sign
+    return None
+
+
+def _after_fall(fallen: Sign, term: Tenure, begin: _Begin, scene: Scene) -> Move:
+    signs = [fallen, *begin.signs, *_witnesses(fallen.node, term.node, fallen.time, begin.time, scene)]
+    passive = [s for s in scene.passive.get(term.node, []) if s.time < fallen.time][-1:]
+    most = Confidence.PROBABLE if passive else Confidence.POSSIBLE
+    word = judge([*passive, *signs], (), term.opening, whole=False, at_most=weaker(scene.cap, most))
+    why = f"{fallen.node} was removed from the cluster, and right behind that the group came online on {term.node}."
+    if passive:
+        why += f" {term.node} had said that it was passive."
+    low = min(fallen.low, begin.time)
+    return Move(fallen.node, term.node, low, begin.time, begin.latest, word, references([*passive, *signs]), (), why)
 
 
 def _to_nowhere(term: Tenure, scene: Scene, told: Callable[[str, int, int], bool]) -> list[Move]:
