@@ -164,7 +164,7 @@ def answer(case: Case, found: Findings) -> Row:
     counts = case.counts()
     files, losses = found.files, found.losses
     recommended = None if losses is None else losses.recommended
-    steps = next_steps(case, found.nodes, found.logs, found.roles)
+    steps = next_steps(case, found.nodes, found.logs, found.roles, found.losses)
     evidence: dict[str, Json] = {
         "files": counts.evidence,
         "kinds": dict(sorted(Counter(row.kind for row in rows).items())),
@@ -213,7 +213,7 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
         for sentence in losses_story(found.losses, found.files, found.roles, clock.show):
             emit_line(sentence)
     emit_heading("What to do next")
-    tell_steps(next_steps(case, found.nodes, found.logs, found.roles))
+    tell_steps(next_steps(case, found.nodes, found.logs, found.roles, found.losses))
     # Last, where it is seen: what most people came for.
     if found.losses is not None:
         tell_restore(case.path, found.losses, clock)

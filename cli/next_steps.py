@@ -12,6 +12,7 @@ from parsers.times import TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from cli.output import Row
@@ -27,7 +28,11 @@ _AROUND = 10 * 60 * TICKS_PER_SECOND
 
 
 def next_steps(
-    case: Case, nodes: Sequence[str], logs: Sequence[LogCoverage], roles: RoleHistory | None = None
+    case: Case,
+    nodes: Sequence[str],
+    logs: Sequence[LogCoverage],
+    roles: RoleHistory | None = None,
+    losses: FileAnalysis | None = None,
 ) -> list[Row]:
     """The steps that the evidence in the case suggests, each with `why` and `command`; the most urgent first.
 
@@ -36,13 +41,15 @@ def next_steps(
         nodes: the nodes that its evidence is from.
         logs: what each log covers.
         roles: the history of the mailbox server's group, where it was worked out.
+        losses: what was lost, where it was worked out; `loss_steps` says what to do about it.
     """
     rows = case.evidence()
+    lost = {one.file for one in losses.in_place} if losses is not None else set()
     steps = [
         *_damage(case.path, rows),
         *_other_node(case.path, nodes),
         *(_roles(case.path, roles) if roles is not None and roles.nodes else ()),
-        *_replicated_files(case, rows),
+        *_replicated_files(case, rows, lost),
         *_gaps(case.path, logs),
         *_clock_steps(case.path, logs),
         *_nodes(case.path, nodes, logs),
@@ -129,8 +136,8 @@ def _roles(case: Path, roles: RoleHistory) -> list[Row]:
     return steps
 
 
-def _replicated_files(case: Case, rows: Sequence[EvidenceRow]) -> list[Row]:
-    """A search for the replicated file that has the most different contents, of those that an event names."""
+def _replicated_files(case: Case, rows: Sequence[EvidenceRow], lost: AbstractSet[str]) -> list[Row]:
+    """A search for the replicated file that was lost, or has the most different contents, of those an event names."""
     from forensics.case.search import EventFilter, search_events  # noqa: PLC0415  (see cli.ingest)
     from forensics.profile import profile_of  # noqa: PLC0415
 
@@ -140,7 +147,7 @@ def _replicated_files(case: Case, rows: Sequence[EvidenceRow]) -> list[Row]:
         name = by_folded.get(row.path.rsplit("/", 1)[-1].casefold())
         if name is not None:
             contents[name].add(row.sha256)
-    for name in sorted(contents, key=lambda name: (-len(contents[name]), name)):
+    for name in sorted(contents, key=lambda name: (name not in lost, -len(contents[name]), name)):
         if list(search_events(case, EventFilter(grep=name, limit=1))):
             number = len(contents[name])
             seen = f"is in the evidence with {number} different contents" if number > 1 else "is replicated"

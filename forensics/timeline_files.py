@@ -17,12 +17,10 @@ if TYPE_CHECKING:
 # What a change of a file is called; a word that is not here stands as it is.
 _WORDS: Final = {
     "edit": "saved",
-    "passive_edit": "saved",
     "install": "installed",
     "rebuild": "rebuilt",
     "restore": "restored",
     "copy": "copied",
-    "forced": "copied",
     "unknown": "changed",
 }
 
@@ -51,9 +49,11 @@ def file_rows(losses: FileAnalysis, evidence: FileEvidence, clocks: Clocks) -> I
 
 def _change(name: str, edit: Edit, references: tuple[str, ...]) -> TimelineRow:
     time = edit.time or 0
+    low, high = (time if edit.low is None else edit.low), (time if edit.high is None else edit.high)
     return TimelineRow(
-        time, time, time, True, edit.version.modified, edit.node or "", TimelineKind.FILE,  # noqa: FBT003
-        _WORDS.get(edit.how, edit.how), name, edit.why, None, None, references,
+        time, min(low, time), max(high, time), True, edit.version.modified, edit.node or "",  # noqa: FBT003
+        TimelineKind.FILE, _WORDS.get(edit.how, edit.how), name, edit.why, None, None,
+        tuple(dict.fromkeys((*edit.evidence, *references))),
     )  # fmt: skip
 
 

@@ -105,6 +105,21 @@ def test_files_and_backups_are_in_it(case, lost):
     assert all(any(f" {row['id']}: " in line for line in lines) for row in losses)
 
 
+def test_changes_of_files_are_in_it(case):
+    """Saves and copies are rows with the file, what became of it, the recorded time, and the files that hold it."""
+    found = [row for row in rows(case) if row["kind"] == "file"]
+    assert {"saved", "copied"} <= {row["what"] for row in found}
+    for row in found:
+        assert row["object"].endswith(".fdb")
+        assert (row["id"], row["confidence"]) == (None, None)
+        assert TIME.fullmatch(row["recorded"])
+        assert row["why"]
+        assert any(one.startswith("file:") for one in row["evidence"])
+    for row in found:
+        if row["what"] == "saved":
+            assert row["node"] in row["why"]
+
+
 def test_recorded_times_stand_beside(case):
     """The reference's own events keep their times; the other node's are moved, their recorded time beside."""
     (offset,) = json.loads(run("roles", case, "--format", "json").stdout)["clock_offsets"]

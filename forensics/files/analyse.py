@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from forensics.claims import Claim
+from forensics.files.edits import edits_of
 from forensics.files.findings import Story, losses_of
 from forensics.files.load import file_evidence
 from forensics.files.model import FileEvidence, FileHistory, Finding, Kind
@@ -71,7 +72,12 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
     found.sort(key=lambda one: (one.mended, one.earliest, one.latest, one.file, one.node, one.kind))
     numbered = tuple(replace(one, id=f"overwrite:{number}") for number, one in enumerate(found, start=1))
     histories = tuple(
-        FileHistory(story.name, (), tuple(one for one in numbered if one.file == story.name)) for story in stories
+        FileHistory(
+            story.name,
+            edits_of(story.name, story.course.changes, story.saves),
+            tuple(one for one in numbered if one.file == story.name),
+        )
+        for story in stories
     )
     open_losses = [one for one in numbered if not one.mended and one.kind is not Kind.DIVERGENCE]
     return FileAnalysis(numbered, histories, evidence.sets, recommended(evidence.sets, stories, open_losses, world))

@@ -180,14 +180,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A content that was saved, as the history of its file has it.
+    """A content that was saved, or came as a copy, as the history of its file has it.
 
     Attributes:
         version: what was saved.
         node, time: where, and when on the reference clock; None where it cannot be told.
         parent: the version that was there before on that node.
-        how: "edit", "install", "rebuild", "restore" or "unknown".
+        how: "edit", "install", "rebuild", "restore", "copy" or "unknown".
         why: one sentence.
+        low, high: it was not before and not after, on the reference clock; None where that is not known.
+        evidence: references of the records behind it; the files that hold the version are more.
     """
 
     version: Version
@@ -196,6 +198,9 @@ class Edit:
     parent: Version | None
     how: str
     why: str
+    low: int | None = None
+    high: int | None = None
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
