@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from forensics.files.descent import EDITS, FRESH, Descent
 from forensics.files.model import Cause, Finding, Kind, Version
 from forensics.roles.confidence import weaker
 from forensics.roles.model import Confidence, Role
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from forensics.files.world import World
     from forensics.roles.model import RoleTransition
 
-_FRESH: Final = frozenset({"install", "rebuild"})
-_EDITS: Final = frozenset({"edit", "passive_edit"})
-_LINE: Final = _EDITS | {"put"}  # made from what was there
 # The contract's window: a cycle, and the seconds by which recorded times may be off.
 _SLACK: Final = 2 * TICKS_PER_SECOND
 
@@ -53,76 +51,80 @@ class Story(NamedTuple):
     seen: Sequence[Seen]
 
 
-class Descent:
-    """Which content was made from which."""
+class _Known(NamedTuple):
+    """One file's story, read.
 
-    def __init__(self, story: Story) -> None:
-        self._parents: dict[Version, Version | None] = {}
-        for change in story.course.changes:
-            if change.new is not None and change.how in _LINE | _FRESH and change.new not in self._parents:
-                # Fresh files are made from nothing, whatever was there.
-                self._parents[change.new] = change.old if change.how in _LINE else None
+    Attributes:
+        descent: which content was made from which.
+        saves: how each version came into being.
+        last: the node that was active last.
+        newer: by version how many saves were made from it.
+        first: by node and version the place of the change by which the node had it first.
+        breaks: by node the changes that took a content away: what came was not made from what was there.
+    """
 
-    def holds(self, version: Version | None, lost: Version) -> bool:
-        """Whether a content is another, has its bytes, or was made from it."""
-        seen: set[Version] = set()
-        while version is not None and version not in seen:
-            if version == lost or (version.sha256 is not None and version.sha256 == lost.sha256):
-                return True
-            seen.add(version)
-            version = self._parents.get(version)
-        return False
+    descent: Descent
+    saves: Mapping[Version, Save]
+    last: str
+    newer: Mapping[Version, int]
+    first: Mapping[str, Mapping[Version, int]]
+    breaks: Mapping[str, Sequence[Change]]
 
 
 def losses_of(story: Story, world: World) -> list[Finding]:
     """The findings on one file, without ids, sets and live places; in the order of the losses."""
-    descent = Descent(story)
-    last = world.last_active()
-    held = story.course.held
-    if last is None or held.get(last) is None:
-        last = next((node for node in sorted(held) if held[node] is not None), None)
-    if last is None:
+    known = _read(story, world)
+    if known is None:
         return []
-    saves = {save.version: save for save in story.saves}
-    edits = [save for save in story.saves if save.how in _EDITS]
     found: list[Finding] = []
-    for save in edits:
-        newer = any(
-            o is not save and descent.holds(o.version, save.version) and o.version != save.version for o in edits
-        )
-        found += _lost(save, story, world, (descent, saves, last), superseded=newer)
-    found = [one if one.node in story.live else _unseen(one) for one in _one_for_each(found, descent)]
-    found += _divergences(story, world, (saves, last), found)
+    for save in story.saves:
+        if save.how in EDITS:
+            found += _lost(save, story, world, known)
+    found = [one if one.node in story.live else _unseen(one) for one in _one_for_each(found, known.descent)]
+    found += _divergences(story, world, (known.saves, known.last), found)
     return sorted(found, key=lambda one: (one.earliest, one.latest, one.node, one.kind))
 
 
-def _lost(
-    save: Save,
-    story: Story,
-    world: World,
-    known: tuple[Descent, Mapping[Version, Save], str],
-    *,
-    superseded: bool,
-) -> Iterator[Finding]:
-    """What became of one saved content, on every node that lacks it in the end."""
-    descent, saves, last = known
-    held = story.course.held
-    in_place = descent.holds(held.get(last), save.version)
+def _read(story: Story, world: World) -> _Known | None:
+    changes, held = story.course.changes, story.course.held
+    last = world.last_active()
+    if last is None or held.get(last) is None:
+        last = next((node for node in sorted(held) if held[node] is not None), None)
+    if last is None:
+        return None
+    descent = Descent(changes, [save.version for save in story.saves])
+    return _Known(
+        descent,
+        {save.version: save for save in story.saves},
+        last,
+        descent.counts([save.version for save in story.saves if save.how in EDITS]),
+        {node: descent.first(changes, node) for node in held},
+        {
+            node: [c for c in changes if c.node == node and c.old is not None and not descent.holds(c.new, c.old)]
+            for node in held
+        },
+    )
+
+
+def _lost(save: Save, story: Story, world: World, known: _Known) -> Iterator[Finding]:
+    """What became of one saved content, on every node."""
+    descent, held = known.descent, story.course.held
+    superseded = known.newer.get(save.version, 0) > 0
+    in_place = descent.holds(held.get(known.last), save.version)
     if save.how == "passive_edit" and not in_place and not superseded:
         loss = _passive_edit_lost(save, story, world, known)
         if loss is not None:
             yield loss
         return
     for node in sorted(held):
-        current = held[node]
-        gone = not descent.holds(current, save.version)
-        loss = _loss_on(node, save, story, world, (descent, saves))
-        if loss is None:
+        loss = _loss_on(node, save, story, world, known)
+        if loss is None or (superseded and not _was_last(save, loss, story, descent)):
             continue
-        if superseded and not _was_last(save, loss, story, descent):
-            continue
-        mended = not gone or (in_place and node != last and loss.kind is Kind.LOST_UPDATE)
-        yield replace(loss, current=current, mended=mended)
+        again = descent.holds(held[node], save.version)
+        mended = again or (in_place and node != known.last and loss.kind is Kind.LOST_UPDATE)
+        if mended and (loss.kind, loss.cause) == (Kind.STALE_OVERWRITE, Cause.UNKNOWN):
+            continue  # it was here, then there, and here again, and nothing says why: that may be read otherwise
+        yield replace(loss, current=held[node], mended=mended)
 
 
 def _unseen(loss: Finding) -> Finding:
@@ -131,21 +133,17 @@ def _unseen(loss: Finding) -> Finding:
     return replace(loss, confidence=weaker(loss.confidence, Confidence.PROBABLE), why=why)
 
 
-def _passive_edit_lost(
-    save: Save, story: Story, world: World, known: tuple[Descent, Mapping[Version, Save], str]
-) -> Finding | None:
+def _passive_edit_lost(save: Save, story: Story, world: World, known: _Known) -> Finding | None:
     """A content saved on the passive node that is nowhere in force: the active node never had it, the other lost it."""
-    descent, _, last = known
+    descent, last = known.descent, known.last
     held = story.course.held
     if any(descent.holds(held[node], save.version) for node in held):
         return None
     gone = next(
         (
             change
-            for change in story.course.changes
-            if change.node == save.node
-            and descent.holds(change.old, save.version)
-            and not descent.holds(change.new, save.version)
+            for change in known.breaks.get(save.node, ())
+            if descent.holds(change.old, save.version) and not descent.holds(change.new, save.version)
         ),
         None,
     )
@@ -174,60 +172,49 @@ def _was_last(save: Save, loss: Finding, story: Story, descent: Descent) -> bool
     return False
 
 
-def _loss_on(
-    node: str, save: Save, story: Story, world: World, known: tuple[Descent, Mapping[Version, Save]]
-) -> Finding | None:
-    """How a node lost a content, or never got it; None where it holds it, or nobody expected it there."""
-    descent, saves = known
-    had = False
-    gone: Change | None = None
-    for change in story.course.changes:
-        if change.node != node:
-            continue
-        if descent.holds(change.new, save.version):
-            had, gone = True, None
-        elif had and gone is None and descent.holds(change.old, save.version):
-            gone = change
-    if gone is not None:
-        return _taken(node, save, gone, story, world, (descent, saves))
-    if had:
-        return None
+def _loss_on(node: str, save: Save, story: Story, world: World, known: _Known) -> Finding | None:
+    """How a node lost a content, or did not get it in time; None where nothing of the kind happened."""
+    descent, changes = known.descent, story.course.changes
+    taken = [
+        change
+        for change in known.breaks[node]
+        if descent.holds(change.old, save.version) and not descent.holds(change.new, save.version)
+    ]
+    if taken:
+        return _taken(node, save, taken[-1], story, world, known)
     if save.node == node:
         return None
-    made = _made_after(story.course.held.get(node), save, story, saves)
-    if made is not None:
-        return _made_anew(node, save, made, story, world)
+    arrival = known.first[node].get(save.version)
+    came = changes[arrival].low if arrival is not None else None
+    if came is None:
+        made = _made_after(story.course.held.get(node), save, known)
+        if made is not None:
+            return _made_anew(node, save, made, story, world)
     move = world.move_to(node, save.when.low)
-    if move is None or _held_at(node, move.time, story) is None:
+    if move is None or _held_at(node, move.time, story) is None or (came is not None and came <= move.time):
         return None
     if not any(
-        one.node == node and one.time > save.when.time and not descent.holds(one.version, save.version)
+        one.node == node
+        and one.time > save.when.time
+        and (came is None or one.time < came)
+        and not descent.holds(one.version, save.version)
         for one in story.seen
     ):
         return None  # nothing shows that the node lacked it
-    return _never_came(node, save, move, story, world, saves)
+    return _never_came(node, save, move, story, world, known.saves)
 
 
-def _made_after(version: Version | None, save: Save, story: Story, saves: Mapping[Version, Save]) -> Save | None:
+def _made_after(version: Version | None, save: Save, known: _Known) -> Save | None:
     """The file, made anew by the product after a save, that a content goes back to; else None."""
-    root = saves.get(_first_of_line(version, story)) if version is not None else None
-    return root if root is not None and root.how in _FRESH and root.when.time > save.when.time else None
-
-
-def _first_of_line(version: Version, story: Story) -> Version:
-    parents = {c.new: c.old for c in reversed(story.course.changes) if c.new and c.how in _LINE}
-    seen: set[Version] = set()
-    while (before := parents.get(version)) is not None and version not in seen:
-        seen.add(version)
-        version = before
-    return version
+    root = known.saves.get(known.descent.root(version)) if version is not None else None
+    return root if root is not None and root.how in FRESH and root.when.time > save.when.time else None
 
 
 def _made_anew(node: str, save: Save, made: Save, story: Story, world: World) -> Finding:
     """A content that never was on a node's present disk, and whose place there a fresh file of the product has."""
     came = next((c for c in story.course.changes if c.node == node and c.new == made.version), None)
     span = (came.low, came.high) if came is not None else (made.when.low, made.when.high)
-    source = came.source if came is not None and came.how not in _FRESH else None
+    source = came.source if came is not None and came.how not in FRESH else None
     word = weaker(_word(story, world, save, Confidence.CERTAIN), world.sure(made.node, made.when.time))
     evidence = (
         *story.references.get(save.version, ())[:2],
@@ -313,18 +300,17 @@ def _taken(
     change: Change,
     story: Story,
     world: World,
-    known: tuple[Descent, Mapping[Version, Save]],
+    known: _Known,
 ) -> Finding | None:
     """What took the place of a content that a node had; None where that is no loss of its own."""
-    _, saves = known
-    new = saves.get(change.new) if change.new is not None else None
+    new = known.saves.get(change.new) if change.new is not None else None
     span = (change.low, change.high)
     evidence = (*story.references.get(save.version, ())[:2], *change.evidence[:2])
     if change.new is not None:
         evidence = (*evidence, *story.references.get(change.new, ())[:2])
     word = _word(story, world, save, Confidence.CERTAIN)
     older = new is not None and new.when.time < save.when.time
-    made = _made_after(change.new, save, story, saves) if change.how in _FRESH | {"copy"} else None
+    made = _made_after(change.new, save, known) if change.how in FRESH | {"copy"} else None
     if change.how == "install" and world.role(node, change.high) is Role.PASSIVE:
         return None  # the defaults of an installation on a passive node are nobody's configuration
     if made is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from forensics.files.findings import Story
     from forensics.files.model import BackupSet, Finding, Version
@@ -29,7 +29,7 @@ def recommended(
     if not losses:
         return None
     first = min(one.earliest for one in losses)
-    lines = {story.name: _active_line(story, world) for story in stories}
+    lines = {story.name: _spans(_active_line(story, world)) for story in stories}
     best: tuple[int, int, str] | None = None
     for one in sets:
         if one.undo or not one.complete or not all(file.readable and not file.set_apart for file in one.files.values()):
@@ -70,20 +70,37 @@ def _active_line(story: Story, world: World) -> list[tuple[int, int, Version | N
     return found
 
 
-def _current(one: BackupSet, lines: dict[str, list[tuple[int, int, Version | None]]], first: int) -> int | None:
+def _spans(line: Sequence[tuple[int, int, Version | None]]) -> dict[str, list[tuple[int, int]]]:
+    """By hash when the active node held it, by time."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for start, end, version in line:
+        if version is not None and version.sha256 is not None:
+            found.setdefault(version.sha256, []).append((start, end))
+    return found
+
+
+def _current(one: BackupSet, lines: Mapping[str, Mapping[str, Sequence[tuple[int, int]]]], first: int) -> int | None:
     """The last moment up to the first loss at which the active node held all contents of a set; None: never."""
     spans: list[tuple[int, int]] | None = None
     for name, file in one.files.items():
-        own = [
-            (start, min(end, first))
-            for start, end, version in lines.get(name, ())
-            if version is not None and version.sha256 == file.version.sha256 and start < first
-        ]
-        spans = (
-            own
-            if spans is None
-            else [(max(a, c), min(b, d)) for a, b in spans for c, d in own if max(a, c) < min(b, d)]
-        )
+        held = lines.get(name, {}).get(file.version.sha256 or "", ())
+        own = [(start, min(end, first)) for start, end in held if start < first]
+        spans = own if spans is None else _both(spans, own)
         if not spans:
             return None
     return max(end for _, end in spans) if spans else None
+
+
+def _both(some: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The time that is in both, each by time."""
+    found = []
+    at = other = 0
+    while at < len(some) and other < len(others):
+        start, end = max(some[at][0], others[other][0]), min(some[at][1], others[other][1])
+        if start < end:
+            found.append((start, end))
+        if some[at][1] <= others[other][1]:
+            at += 1
+        else:
+            other += 1
+    return found

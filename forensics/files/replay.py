@@ -260,7 +260,9 @@ def _take(
             save = step.save
             new = (*state[:at], save.version, *state[at + 1 :])
             low, high = min(save.when.low, save.when.time), max(save.when.high, save.when.time)
-            change = Change(save.node, _made_from(state, at, save, apart), save.version, low, high, save.how, None, save.evidence)
+            change = Change(
+                save.node, _made_from(state, at, save, apart), save.version, low, high, save.how, None, save.evidence
+            )
             _offer(found, new, cost, _Link(link, change, None))
         elif step.seen is not None:
             _seen(found, (state, cost, link), at, step.seen, last_seen.get(step.node))
@@ -280,7 +282,11 @@ def _made_from(state: _State, at: int, save: Save, apart: frozenset[Version]) ->
     """
     if state[at] is not None or save.how not in {"edit", "passive_edit"}:
         return state[at]
-    return max((v for v in state if v is not None and v not in apart), key=lambda v: (v.modified or 0, v.sha256 or ""), default=None)
+    return max(
+        (v for v in state if v is not None and v not in apart),
+        key=lambda v: (v.modified or 0, v.sha256 or ""),
+        default=None,
+    )
 
 
 def _skip_cost(state: _State, nodes: tuple[str, ...], at: int, active: str | None) -> float:

@@ -75,18 +75,18 @@ class Around(NamedTuple):
 
     Attributes:
         name: the file.
-        seen: its sightings, by time.
         world: roles and clocks.
         installs: installations of the product, by time.
         starts: by node its starts, where the product rebuilds the file.
+        on: by node its sightings, by time, and their times.
         skips: by node raw times at which its replication service skipped the file, with their references, by time.
     """
 
     name: str
-    seen: Sequence[Seen]
     world: World
     installs: Sequence[Happening]
     starts: Mapping[str, Sequence[Start]]
+    on: Mapping[str, tuple[list[Seen], list[int]]]
     skips: Mapping[str, Sequence[tuple[int, str]]]
 
 
@@ -110,7 +110,10 @@ def saves_of(
     by_version: dict[Version, list[Seen]] = {}
     for one in seen:
         by_version.setdefault(one.version, []).append(one)
-    around = Around(name, seen, world, installs, _starts(name, sets, world), _skips(name, world))
+    nodes = {one.node for one in seen}
+    rows = {node: sorted((one for one in seen if one.node == node), key=lambda one: one.time) for node in nodes}
+    on = {node: (found, [one.time for one in found]) for node, found in rows.items()}
+    around = Around(name, world, installs, _starts(name, sets, world), on, _skips(name, world))
     usual = _skips_of_copies(by_version, around)
     found = [_save(version, places, around, usual) for version, places in by_version.items()]
     defaults = {save.version.sha256 for save in found if save.how == "install"}
@@ -143,18 +146,32 @@ def _save(version: Version, places: Sequence[Seen], around: Around, usual: froze
         skip = _skipped(node, raw, around) if node not in usual else None
         if skip is not None:
             return Save(version, node, own[node], "passive_edit", (skip,))
+    return _saved(version, (nodes, first_on, own), passive, around)
+
+
+def _saved(
+    version: Version,
+    where: tuple[Sequence[str], Mapping[str, Seen], Mapping[str, When]],
+    passive: Sequence[str],
+    around: Around,
+) -> Save:
+    """A version that somebody saved: on the node that was active then, unless that node was seen without it."""
+    world, (nodes, first_on, own) = around.world, where
+    first = min(one.time for one in first_on.values())
     actives = [node for node in nodes if world.active(own[node].time) == node]
-    if actives:
-        node = min(actives, key=lambda name: (first_on[name].time, name))
+    there = [node for node in actives if not passive or not _elsewhere(node, version, own[node], around)]
+    if there:
+        node = min(there, key=lambda name: (first_on[name].time, name))
         return Save(version, node, own[node], "edit")
     for node in world.nodes:
-        when = world.when(node, raw)
+        when = world.when(node, version.modified or 0)
         if node in first_on or world.active(when.time) != node:
             continue
         if not _elsewhere(node, version, when, around):
             return Save(version, node, _not_after(when, first), "edit")
-        if passive:
-            return Save(version, passive[0], own[passive[0]], "passive_edit")
+        break
+    if passive and (actives or any(world.active(own[node].time) is not None for node in passive)):
+        return Save(version, passive[0], own[passive[0]], "passive_edit")
     # Nobody is known to have been active: where it was seen first.
     node = min(nodes, key=lambda name: (world.role(name, own[name].time) is Role.DOWN, first_on[name].time, name))
     return Save(version, node, own[node], "edit", sure=len(world.nodes) == 1)
@@ -180,14 +197,16 @@ def _made_by_product(version: Version, node: str, when: When, first: int, around
 
 
 def _elsewhere(node: str, version: Version, when: When, around: Around) -> bool:
-    """Whether the active node was seen later, still active, with something older: it was not saved there."""
+    """Whether the active node was seen later, before another took over, with something older: not saved there."""
     world = around.world
     move = world.move_from(node, when.low)
-    for one in around.seen:
-        if one.node == node and one.time > when.high + world.cycle and one.version != version:
-            older = (one.version.modified or 0) < (version.modified or 0)
-            if older and (move is None or move.earliest > one.time):
-                return True
+    end = move.time if move is not None else None
+    rows, times = around.on.get(node, ([], []))
+    for one in rows[bisect_right(times, when.high + world.cycle) :]:
+        if end is not None and one.time >= end:
+            return False
+        if (one.version.modified or 0) < (version.modified or 0):
+            return True
     return False
 
 
