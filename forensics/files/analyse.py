@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _CYCLE: Final = "configuration"
 _CYCLE_SECONDS: Final = 30
 _CHOICES_WEIGHED: Final = 12
+_STEPS_WEIGHED: Final = 12_000
 # Archives round to two seconds.
 _AT_ONCE: Final = 2 * TICKS_PER_SECOND
 
@@ -67,7 +68,9 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
     world = World(analysis, history, cycles.get(_CYCLE, _CYCLE_SECONDS), with_files)
     together = _together(evidence, world)
     installs, forced = installs_of(world), world.happenings([Claim.FORCED_SYNC])
-    stories = [story for name in evidence.names if (story := _story(name, evidence, world, (installs, forced, together)))]
+    stories = [
+        story for name in evidence.names if (story := _story(name, evidence, world, (installs, forced, together)))
+    ]
     found = [replace_places(one, evidence) for story in stories for one in losses_of(story, world)]
     found.sort(key=lambda one: (one.mended, one.earliest, one.latest, one.file, one.node, one.kind))
     numbered = tuple(replace(one, id=f"overwrite:{number}") for number, one in enumerate(found, start=1))
@@ -124,7 +127,9 @@ def _margin(
 ) -> float:
     """What it costs at least to make one of the open choices otherwise, where that changes what is held in the end."""
     margin = float("inf")
-    for choice, made in list(course.choices.items())[:_CHOICES_WEIGHED]:
+    # Each is a course of its own: of long histories the last ones alone, which the present contents hang on.
+    weighed = max(2, min(_CHOICES_WEIGHED, _STEPS_WEIGHED // max(1, len(saves) + len(seen))))
+    for choice, made in list(course.choices.items())[:weighed]:
         other = replay(saves, seen, happened, world, {choice: not made})
         if _outcome(other) != _outcome(course):
             margin = min(margin, other.cost - course.cost)
@@ -201,14 +206,15 @@ def _same_versions(name: str, evidence: FileEvidence) -> dict[Version, Version]:
         if version.sha256 is not None:
             by_hash.setdefault(version.sha256, []).append(version)
     for versions in by_hash.values():
-        group = [versions[0]]
-        for version in [*versions[1:], None]:
-            if version is not None and (version.modified or 0) - (group[0].modified or 0) <= _AT_ONCE:
-                group.append(version)
-                continue
+        groups = [[versions[0]]]
+        for version in versions[1:]:
+            if (version.modified or 0) - (groups[-1][0].modified or 0) <= _AT_ONCE:
+                groups[-1].append(version)
+            else:
+                groups.append([version])
+        for group in groups:
             best = max(group, key=lambda v: ((v.modified or 0) % TICKS_PER_SECOND != 0, v.modified or 0))
             found.update({one: best for one in group if one != best})
-            group = [version] if version is not None else []
     for version in ordered:
         if version.sha256 is None:
             like = [v for v in ordered if v.sha256 is not None and _is_like(version, v)]
