@@ -140,7 +140,9 @@ def signs_of(
             continue
         when = times.moment(one.node, one.raw, one.log, one.number)
         high = when.high + max(0, one.resolution - 1)
-        found.append(Sign(node, one.claim, when.time, when.low, high, when.bounded, worth, one))
+        # Of an entry of which only a copy is there nobody knows which clock set its time.
+        is_own = one.log[0] == one.node
+        found.append(Sign(node, one.claim, when.time, when.low, high, is_own and when.bounded, worth, one))
     found.sort(key=_order)
     return _in_passing(_causes_first(found))
 
