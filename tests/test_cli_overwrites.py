@@ -7,12 +7,14 @@ import io
 import json
 import re
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
 from forensics.case.store import Case
+from forensics.files import analyse as analyse_module
 from forensics.files.losses_plain import FINDING_FIELDS
 from samples.builders.evt import EvtEvent, build
 from samples.incident import Setting
@@ -183,6 +185,26 @@ def test_the_exit_code_tells(lost, clean):
     assert run("overwrites", lost[0], "--exit-code").exit_code == 10
     assert run("overwrites", lost[0], "--exit-code", "--format", "json", "--explain", "1").exit_code == 10
     assert run("overwrites", clean, "--exit-code").exit_code == 0
+
+
+def test_what_was_mended_is_left_out(lost, monkeypatch):
+    """A loss that was mended since is in no list, no table and no exit code, but with --all, and can be explained."""
+    case, _ = lost
+    real = analyse_module.analyse_evidence
+
+    def mended(*arguments):
+        found = real(*arguments)
+        return replace(found, findings=tuple(replace(one, mended=True) for one in found.findings), recommended=None)
+
+    monkeypatch.setattr(analyse_module, "analyse_evidence", mended)
+    assert answer("overwrites", case) == []
+    result = run("overwrites", case, "--exit-code")
+    assert result.exit_code == 0
+    assert "mended since: --all" in result.stderr
+    assert "What to restore" not in result.stdout
+    assert all(row["mended"] for row in answer("overwrites", case, "--all"))
+    assert " mended " in run("overwrites", case, "--all").stdout
+    assert ", mended since\n" in run("overwrites", case, "--explain", "1").stdout
 
 
 def test_a_finding_is_explained(lost):

@@ -81,7 +81,10 @@ def why_that_word(analysis: Analysis, history: RoleHistory, finding: Finding, se
         against = [signs[one] for one in finding.contradicted_by if one in signs]
         told += grounds(None, supporting, against)
     if finding.contradicted_by:
-        told.append(f"{len(finding.contradicted_by)} of the records or files behind it speak against it.")
+        number = len(finding.contradicted_by)
+        told.append(
+            "One record or file speaks against it." if number == 1 else f"{number} records or files speak against it."
+        )
     if finding.confidence is not Confidence.CERTAIN:
         open_points = list(_not_certain(history, finding))
         told += open_points or ["It is not certain because the evidence leaves open what was copied, or when."]
