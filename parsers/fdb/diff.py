@@ -168,7 +168,7 @@ class _Gap(NamedTuple):
     """What lies between two copies that are in order.
 
     Attributes:
-        a: all of it in a.
+        a: all of it in a; ends before it starts where the two copies share bytes of a.
         b: what of it in b no copy covers.
         b_start: where it begins in b.
     """
@@ -207,7 +207,7 @@ def _refined(a: Content, b: Content, copies: list[Copy], cutter: Cutter) -> tupl
     for gap in _gaps(copies, in_order(copies), a.size, b.size):
         size = gap.a.end - gap.a.start
         whole = size + _size(gap.b)
-        if not size or not gap.b or whole < 2 * LEAST_KEPT:
+        if size <= 0 or not gap.b or whole < 2 * LEAST_KEPT:
             continue
         # A small gap takes the finest chunks at once; a larger one comes again.
         fitting = _FINEST if whole <= _SMALL_GAP else cutter

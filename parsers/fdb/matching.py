@@ -154,7 +154,7 @@ def copies_by_chunks(
         return []
     starts = [span.start for span in a_spans]
     found: list[Copy] = []
-    shift = 0
+    shift = used = 0
     for span in b_spans:
         done = span.start
         for chunk in chunks(b.read, span.start, span.end, cutter):
@@ -168,10 +168,12 @@ def copies_by_chunks(
             at = min(known, key=lambda place: (place != wanted, abs(place - chunk.offset)))
             home = a_spans[bisect_right(starts, at) - 1]
             on = equal_ahead(a, b, at, chunk.offset, min(home.end - at, span.end - chunk.offset))
-            back = equal_behind(a, b, at, chunk.offset, min(at - home.start, chunk.offset - done))
+            # What the last copy took of a is not taken again for a few bytes that are equal by chance.
+            behind = max(home.start, used if used <= at else 0)
+            back = equal_behind(a, b, at, chunk.offset, min(at - behind, chunk.offset - done))
             if back + on >= least:
                 found.append(Copy(at - back, chunk.offset - back, back + on))
-                done = chunk.offset + on
+                done, used = chunk.offset + on, at + on
                 shift = chunk.offset - at
     return found
 
@@ -189,18 +191,19 @@ def joined(copies: Iterable[Copy]) -> list[Copy]:
 
 
 def in_order(copies: Sequence[Copy]) -> list[bool]:
-    """Which copies, given in the order of b, are in the order of a too: the selection that holds most bytes.
+    """Which copies, given in the order of b, begin in the order of a too: the selection that holds most bytes.
 
-    The heaviest rising sequence, by a Fenwick tree over the ends in a: n log n.
+    The heaviest rising sequence, by a Fenwick tree over the starts in a: n log n. Ends do not count: where something
+    stands twice in b, two copies share bytes of a, and neither was taken past the other.
     """
-    ends = sorted({copy.a_end for copy in copies})
-    best: list[tuple[int, int]] = [(0, -1)] * (len(ends) + 1)
+    starts = sorted({copy.a for copy in copies})
+    best: list[tuple[int, int]] = [(0, -1)] * (len(starts) + 1)
     before = [-1] * len(copies)
     top = (0, -1)
     for index, copy in enumerate(copies):
         weight, last = 0, -1
-        # All that end in a where this one begins, or before.
-        at = bisect_right(ends, copy.a)
+        place = bisect_left(starts, copy.a)
+        at = place
         while at:
             if best[at][0] > weight:
                 weight, last = best[at]
@@ -209,7 +212,7 @@ def in_order(copies: Sequence[Copy]) -> list[bool]:
         entry = (weight + copy.length, index)
         if entry[0] > top[0]:
             top = entry
-        at = bisect_left(ends, copy.a_end) + 1
+        at = place + 1
         while at < len(best):
             if entry[0] > best[at][0]:
                 best[at] = entry

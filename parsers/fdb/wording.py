@@ -56,7 +56,8 @@ def _zones(borders: list[tuple[int, int]], changed: list[bool]) -> list[tuple[in
     """Where a string can differ: in what changed, and at the borders of what was copied, whose neighbours may."""
     zones = []
     for (start, end), whole in zip(borders, changed, strict=True):
-        zones += [(start, end)] if whole else [(start, start), (end, end)]
+        # One byte to each side: a character of UTF-16 that goes on with a run begins or ends one byte away from it.
+        zones += [(start - 1, end + 1)] if whole else [(start - 1, start + 1), (end - 1, end + 1)]
     return sorted(zones)
 
 
