@@ -8,6 +8,7 @@ and the passive one holds something that replication will not replace (`divergen
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -60,6 +61,7 @@ class _Known(NamedTuple):
         last: the node that was active last.
         newer: by version how many saves were made from it.
         first: by node and version the place of the change by which the node had it first.
+        line: by node from when on it held what.
         breaks: by node the changes that took a content away: what came was not made from what was there.
     """
 
@@ -69,6 +71,7 @@ class _Known(NamedTuple):
     newer: Mapping[Version, int]
     first: Mapping[str, Mapping[Version, int]]
     breaks: Mapping[str, Sequence[Change]]
+    line: Mapping[str, tuple[Sequence[int], Sequence[Version | None]]]
 
 
 def losses_of(story: Story, world: World) -> list[Finding]:
@@ -103,7 +106,18 @@ def _read(story: Story, world: World) -> _Known | None:
             node: [c for c in changes if c.node == node and c.old is not None and not descent.holds(c.new, c.old)]
             for node in held
         },
+        {node: _line(changes, node) for node in held},
     )
+
+
+def _line(changes: Sequence[Change], node: str) -> tuple[list[int], list[Version | None]]:
+    times: list[int] = []
+    versions: list[Version | None] = []
+    for change in changes:
+        if change.node == node:
+            times.append(max(change.low, times[-1]) if times else change.low)
+            versions.append(change.new)
+    return times, versions
 
 
 def _lost(save: Save, story: Story, world: World, known: _Known) -> Iterator[Finding]:
@@ -191,7 +205,7 @@ def _loss_on(node: str, save: Save, story: Story, world: World, known: _Known) -
         if made is not None:
             return _made_anew(node, save, made, story, world)
     move = world.move_to(node, save.when.low)
-    if move is None or _held_at(node, move.time, story) is None or (came is not None and came <= move.time):
+    if move is None or _held_at(node, move.time, known) is None or (came is not None and came <= move.time):
         return None
     if not any(
         one.node == node
@@ -201,7 +215,7 @@ def _loss_on(node: str, save: Save, story: Story, world: World, known: _Known) -
         for one in story.seen
     ):
         return None  # nothing shows that the node lacked it
-    return _never_came(node, save, move, story, world, known.saves)
+    return _never_came(node, save, move, story, world, known)
 
 
 def _made_after(version: Version | None, save: Save, known: _Known) -> Save | None:
@@ -246,16 +260,14 @@ def _reset(
     return _finding(story, node, (Kind.RESET, cause), span, save, word, evidence, why)
 
 
-def _never_came(
-    node: str, save: Save, move: RoleTransition, story: Story, world: World, saves: Mapping[Version, Save]
-) -> Finding:
-    there = _held_at(node, move.time, story)
+def _never_came(node: str, save: Save, move: RoleTransition, story: Story, world: World, known: _Known) -> Finding:
+    there = _held_at(node, move.time, known)
     offline = _went_offline(save.node, move, world)
     waited = offline - save.when.time
     inverted = (
         there is not None
         and (there.modified or 0) >= (save.version.modified or 0)
-        and (other := saves.get(there)) is not None
+        and (other := known.saves.get(there)) is not None
         and other.when.time < save.when.time
     )
     if inverted:
@@ -286,12 +298,10 @@ def _went_offline(node: str, move: RoleTransition, world: World) -> int:
     return going if going is not None else min(move.earliest, interval.end if interval is not None else move.earliest)
 
 
-def _held_at(node: str, time: int, story: Story) -> Version | None:
-    held: Version | None = None
-    for change in story.course.changes:
-        if change.node == node and change.low <= time:
-            held = change.new
-    return held
+def _held_at(node: str, time: int, known: _Known) -> Version | None:
+    times, versions = known.line[node]
+    at = bisect_right(times, time) - 1
+    return versions[at] if at >= 0 else None
 
 
 def _taken(

@@ -203,7 +203,7 @@ def _elsewhere(node: str, version: Version, when: When, around: Around) -> bool:
     end = move.time if move is not None else None
     rows, times = around.on.get(node, ([], []))
     for one in rows[bisect_right(times, when.high + world.cycle) :]:
-        if end is not None and one.time >= end:
+        if one.version == version or (end is not None and one.time >= end):
             return False
         if (one.version.modified or 0) < (version.modified or 0):
             return True

@@ -116,7 +116,9 @@ class World:
     def sure(self, node: str, time: int) -> Confidence:
         """How sure that is."""
         found = self.interval(node, time)
-        return found.confidence if found is not None else Confidence.POSSIBLE
+        if found is None or found.role is Role.UNKNOWN:
+            return Confidence.POSSIBLE
+        return found.confidence
 
     def active(self, time: int) -> str | None:
         """The node that had the group at a moment, as far as is known.
