@@ -91,7 +91,7 @@ class Stage:
                 Confidence.PROBABLE,
                 evidence,
                 "made by a test",
-            )  # fmt: skip
+            )
         )
         return self
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from loss_stage import A, B, Stage, at, told, version
 
 from forensics.claims import Claim
 from forensics.files.model import Trigger
 from forensics.roles.model import Confidence
-from loss_stage import A, B, Stage, at, told, version
 
 MOVE = (10_000, 10_020)
 OLD, NEW, LATER = version("old", 1000), version("new", 9990), version("later", 20_000)
@@ -20,7 +20,7 @@ def test_an_ordinary_edit_and_its_copy_are_no_finding():
 
 
 def test_a_save_within_a_cycle_of_the_move_is_lost_on_the_node_that_took_over():
-    """Saved ten seconds before the group left, not copied: lost_update, failover_in_window, and no divergence beside."""
+    """Saved ten seconds before the group left, not copied: failover_in_window, and no divergence beside it."""
     found = Stage([MOVE]).backup(B, 2000, ScanJobs=OLD).now(A, ScanJobs=NEW).now(B, ScanJobs=OLD).run()
     assert told(found) == [("lost_update", "failover_in_window", "ScanJobs", B)]
     assert found.findings[0].confidence is Confidence.CERTAIN
@@ -90,7 +90,7 @@ def test_what_the_passive_node_keeps_is_a_divergence():
 
 
 def test_a_save_on_the_passive_node_that_was_skipped_and_copied_over_is_lost():
-    """The skip at the first look after the save tells where it was made; the next save of the active node replaces it."""
+    """The skip at the first look after the save tells where it was made; the active node's next save replaces it."""
     stage = Stage().backup(A, 2000, ScanJobs=OLD).event(B, 10_005, Claim.COPY_SKIPPED, None, "ScanJobs.fdb")
     stage.backup(B, 11_000, Trigger.SERVICE_START, ScanJobs=NEW)
     found = stage.now(A, ScanJobs=LATER).now(B, ScanJobs=LATER).run()
