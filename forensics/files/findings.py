@@ -204,6 +204,8 @@ def _loss_on(node: str, save: Save, story: Story, world: World, known: _Known) -
         made = _made_after(story.course.held.get(node), save, known)
         if made is not None:
             return _made_anew(node, save, made, story, world)
+    if not save.sure:
+        return None  # where it was saved is not known, so neither is what it had to reach
     move = world.move_to(node, save.when.low)
     if move is None or _held_at(node, move.time, known) is None or (came is not None and came <= move.time):
         return None
