@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from forensics.claims import Claim
 from forensics.files.edits import edits_of
-from forensics.files.findings import Story, losses_of
+from forensics.files.findings import losses_of
 from forensics.files.load import file_evidence
 from forensics.files.model import FileEvidence, FileHistory, Finding, Kind
 from forensics.files.recommend import recommended
 from forensics.files.replay import Course, replay
 from forensics.files.saves import Save, Seen, installs_of, saves_of
+from forensics.files.story import Story
 from forensics.files.world import World
 from parsers.times import TICKS_PER_SECOND
 

@@ -21,35 +21,14 @@ from parsers.times import TICKS_PER_SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from forensics.files.replay import Change, Course
-    from forensics.files.saves import Save, Seen
+    from forensics.files.replay import Change
+    from forensics.files.saves import Save
+    from forensics.files.story import Story
     from forensics.files.world import World
     from forensics.roles.model import RoleTransition
 
 # The contract's window: a cycle, and the seconds by which recorded times may be off.
 _SLACK: Final = 2 * TICKS_PER_SECOND
-
-
-class Story(NamedTuple):
-    """One file, played through.
-
-    Attributes:
-        name: the file.
-        saves: how its versions came into being.
-        course: the cheapest course.
-        margin: what the cheapest course with another outcome of an open choice costs more.
-        references: sightings of each version, live ones first.
-        seen: all sightings, by time.
-        live: nodes whose live file is in the evidence; what the others hold at the end is not known.
-    """
-
-    name: str
-    saves: Sequence[Save]
-    course: Course
-    margin: float
-    references: Mapping[Version, tuple[str, ...]]
-    live: frozenset[str]
-    seen: Sequence[Seen]
 
 
 class _Known(NamedTuple):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from forensics.files.findings import Story
     from forensics.files.model import BackupSet, Finding, Version
+    from forensics.files.story import Story
     from forensics.files.world import World
 
 
