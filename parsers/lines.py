@@ -139,7 +139,8 @@ def entries(stretch: Stretch, head: re.Pattern[str]) -> tuple[list[Entry], list[
     """The entries of a stretch, and what is missing from them: zero bytes, an overlong end, a cut character."""
     raw, offset, number, encoding, dropped, _ = stretch
     text = encoding.text(raw)
-    found = list(head.finditer(text))
+    # What seems to be a beginning where the kept part of an overlong entry ends was not one with what follows.
+    found = [match for match in head.finditer(text) if not (dropped and match.end() == len(text))]
     problems: list[Problem] = []
     result: list[Entry] = []
     if encoding is not Encoding.EIGHT_BIT and len(raw) % 2:

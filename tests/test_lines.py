@@ -60,6 +60,7 @@ def cut(raw: bytes, stretch: int, longest: int, stream: type[io.BytesIO] = io.By
 @example(BEGINNING + "y" * 58 + "\n" + BEGINNING + "\n", "utf-8", 110, 100, False)
 @example("\n" + "x" * 90 + (BEGINNING + "\n") * 40, "utf-8", 64, 200, False)
 @example(BEGINNING + "y" * 400 + "\n" + BEGINNING + "\n", "utf-16-le", 10, 300, True)
+@example("x" * 90 + "\r\n" + BEGINNING * 20, "utf-16-be", 8, 247, False)
 def test_entries_are_those_of_the_whole_text(text: str, encoding: str, stretch: int, longest: int, short: bool) -> None:
     """Any reads, any limits: beginnings, offsets, numbers are the text's; each byte is read or told as dropped."""
     mark = "" if encoding == "utf-8" else "\ufeff"
