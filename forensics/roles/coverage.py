@@ -39,12 +39,17 @@ class LogCover:
                 low, high = bare.get(one.log, (moment, moment))
                 bare[one.log] = min(low, moment), max(high, moment)
         self._spans = {log: union(found) for log, found in spans.items()} | {log: [s] for log, s in bare.items()}
+        self._cut = evidence.cut
         self._tails: dict[tuple[str, str], Span] = {}
         for log, found in self._spans.items():
             if log[0] in evidence.nodes and log not in evidence.cut:
                 end = times.moment(log[0], evidence.nodes[log[0]][1]).time
                 if found[-1][1] < end:
                     self._tails[log] = found[-1][1], end
+
+    def is_cut(self, log: tuple[str, str]) -> bool:
+        """Whether the end of a log is damaged or missing."""
+        return log in self._cut
 
     def logs(self) -> list[tuple[str, str]]:
         """All logs of which anything is known, sorted."""
@@ -98,6 +103,10 @@ class Telling:
 
         machine = {sign.observation.log[1] for sign in signs if sign.claim in _MACHINE_CLAIMS}
         self._machine = {node: [log for log in available if log[0] == node and log[1] in machine] for node in nodes}
+
+    def watched(self, node: str) -> bool:
+        """Whether the machine's own log is there without a hole: where a clock that is set shows, if anywhere."""
+        return any(len(self._cover.spans(log)) == 1 and not self._cover.is_cut(log) for log in self._machine[node])
 
     def stops_told(self, node: str, start: int, end: int) -> bool:
         """Whether a log that tells of the node's stops and starts is whole between two moments."""

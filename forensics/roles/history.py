@@ -9,7 +9,7 @@ from forensics.roles.conflicts import claimed_by, clashes, contested_spans
 from forensics.roles.coverage import Telling
 from forensics.roles.ground import Ground
 from forensics.roles.groups import group_names, mailbox_group
-from forensics.roles.intervals import intervals_of, no_surer
+from forensics.roles.intervals import at_most_probable, intervals_of, no_surer
 from forensics.roles.knowledge import tenures
 from forensics.roles.model import ClockOffset, Confidence, RoleConflict, RoleHistory, RoleInterval, RoleTransition
 from forensics.roles.owner import find_owners
@@ -110,6 +110,11 @@ def reconstruct(
     )
     moves = moves_of(scene, telling.told)
     pieces = no_surer([piece for node in nodes for piece in intervals_of(node, *spans[node], scene)], moves)
+    if len(nodes) > 1:
+        # Where one of two clocks may have been set unseen, no time of the one is certain on the other.
+        unseen = {node for node in nodes if not telling.watched(node)}
+        unsure = unseen | (set(nodes[1:]) if nodes[0] in unseen else set())
+        pieces = [at_most_probable(piece) if piece.node in unsure - {nodes[0]} else piece for piece in pieces]
     shown = clocks.shown
     return RoleHistory(
         group=group,

@@ -72,6 +72,11 @@ def intervals_of(node: str, first: int, last: int, scene: Scene) -> list[Piece]:
     return [_piece(node, role, (start, end), scene) for role, start, end in runs]
 
 
+def at_most_probable(piece: Piece) -> Piece:
+    """The interval, no surer than probable."""
+    return piece._replace(confidence=weaker(piece.confidence, Confidence.PROBABLE))
+
+
 def no_surer(pieces: Sequence[Piece], moves: Iterable[Move]) -> list[Piece]:
     """Intervals that begin or end with a move made no surer than the move."""
     edges: dict[str, list[tuple[int, int]]] = defaultdict(list)
