@@ -5,18 +5,22 @@ One pass over every log in the order of its record numbers; what is kept are the
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import itemgetter, le
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from forensics.case.values import sql_text, text_from_sql
 from forensics.coverage import STEP_TICKS
 from forensics.gather_runs import Border, Own, Stretch, join
 from forensics.observations import Fall, Run, Sequel
+from parsers.kinds import Kind
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from forensics.case.store import Case, EvidenceRow
 
@@ -29,12 +33,15 @@ _NAMES_MAX: Final = 10_000
 
 # The owner's own records have no other name: null, as those that name no computer. A record that is in the case twice
 # counts for coverage each time, and is named by its original.
-_RECORDS = """SELECT nullif(e.log, ?2), e.record_number, nullif(e.node, ?3),
-    ifnull(e.generated_filetime, e.written_filetime), ifnull(e.written_filetime, e.generated_filetime),
-    ifnull(e.duplicate_of, e.id), e.duplicate_of IS NOT NULL, o.evidence_id, o.log, o.record_number,
-    ifnull(o.written_filetime, o.generated_filetime)
-    FROM events AS e LEFT JOIN events AS o ON o.id = e.duplicate_of AND e.node <> ?3
-    WHERE e.evidence_id = ?1 AND e.recovered = 0 ORDER BY e.evidence_id, e.record_number"""
+_RECORDS = """SELECT nullif(log, ?2), record_number, nullif(node, ?3), ifnull(generated_filetime, written_filetime),
+    ifnull(written_filetime, generated_filetime), id, duplicate_of
+    FROM events WHERE evidence_id = ?1 AND recovered = 0 ORDER BY evidence_id, record_number"""
+_ORIGINALS = """SELECT id, evidence_id, log, record_number, ifnull(written_filetime, generated_filetime) FROM events
+    WHERE id IN (SELECT value FROM json_each(?))"""
+_AT_ONCE: Final = 4096
+# So many records of one kind are looked at together: most of a log is one stretch in which nothing happens.
+_MANY: Final = 8
+_KIND: Final = itemgetter(0, 2)  # of a row: whose record it is, and of which log
 
 
 class Owner(NamedTuple):
@@ -121,6 +128,7 @@ class _Part:
         low, high: times of the owner's records.
         others: first and last number, lowest and highest time of each other computer's.
         copies: for each other node and stretch of its time the latest original of a copy since the owner's last record.
+        hole: how many holes the numbers of the file had before the present stretch.
     """
 
     name: tuple[str, str]
@@ -137,6 +145,7 @@ class _Part:
     high: int | None = None
     others: dict[str, list[Any]] = field(default_factory=dict)
     copies: dict[tuple[str, int], _Copy] = field(default_factory=dict)
+    hole: int = -1
 
     def begin(self, number: int) -> None:
         """Begin a stretch at a number that does not follow the last."""
@@ -200,6 +209,42 @@ class _Part:
         return found
 
 
+@dataclass(slots=True)
+class _Numbers:
+    """Tells where the numbers of a file's records have holes, and begins the stretches of its logs.
+
+    The numbers of a log file are the file's, and what one of its logs has not another may (`of_file`); those of an
+    export are those of each log.
+    """
+
+    of_file: bool
+    reached: int = _NEVER
+    hole: int = 0
+
+    def take(self, part: _Part, number: int | None) -> None:
+        """The next record, of this part."""
+        if number is None:
+            return
+        reached = self.reached if self.of_file else part.last
+        if number not in {reached, reached + 1}:
+            self.hole += 1
+        if self.hole != part.hole if self.of_file else number not in {reached, reached + 1}:
+            part.begin(number)
+        part.hole = self.hole
+        self.reached = part.last = number
+
+    def follow(self, part: _Part, numbers: Sequence[int | None]) -> bool:
+        """Whether many records go on with the present stretch of this part, sorted, without a hole and each once."""
+        if None in numbers:
+            return False
+        first, last = numbers[0], numbers[-1]
+        return first == part.last + 1 and last == part.last + len(numbers) and len(set(numbers)) == len(numbers)
+
+    def skip(self, part: _Part, number: int) -> None:
+        """All records up to this number, of this part, have been looked at by `follow`."""
+        self.reached = part.last = number
+
+
 class _Reader:
     """Goes through files of evidence, and gathers what their logs show."""
 
@@ -219,39 +264,79 @@ class _Reader:
         """Read the logs in one file."""
         owner = self._owners[row.id]
         parts: dict[str | None, _Part] = {}
-        for log, number, foreign, raw, written, event, is_copy, *original in self._case.rows(
-            _RECORDS, (row.id, sql_text(owner.log), sql_text(owner.node))
-        ):
-            part = parts.get(log)
-            if part is None:
-                part = parts[log] = _Part(_name(owner, log), log)
-            if number is not None and number != part.last:
-                if number != part.last + 1:
-                    part.begin(number)
-                part.last = number
-            if raw is None:
-                continue
-            if foreign is not None:
-                self._foreign(part, foreign, number, raw, event if is_copy else None, original)
-                continue
-            part.seen(raw)
-            if number is not None:
-                part.own(number, raw, written)
-                if part.copies:
-                    self._follow(part, event)
+        numbers = _Numbers(of_file=row.kind in {Kind.EVT, Kind.EVTX})
+        rows = self._case.rows(_RECORDS, (row.id, sql_text(owner.log), sql_text(owner.node)))
+        while some := list(islice(rows, _AT_ONCE)):
+            originals = self._originals(some)
+            for (log, foreign), alike in groupby(some, _KIND):
+                part = parts.get(log)
+                if part is None:
+                    part = parts[log] = _Part(_name(owner, log), log)
+                if foreign is None:
+                    self._own(part, list(alike), numbers)
+                    continue
+                for _, number, _, raw, _, _, copied in alike:
+                    numbers.take(part, number)
+                    if raw is not None:
+                        self._foreign(part, foreign, number, raw, copied, originals)
         for part in parts.values():
             self._keep(row.id, part)
 
+    def _own(self, part: _Part, rows: list[tuple[Any, ...]], numbers: _Numbers) -> None:
+        """Records of the owner's own, one after the other; many at once where nothing is to be told of them."""
+        if len(rows) >= _MANY:
+            self._one(part, rows[0], numbers)
+            _, counted, _, times, written, _, _ = zip(*rows[1:], strict=True)
+            if (
+                numbers.follow(part, counted)
+                and None not in written
+                and all(map(le, written, islice(written, 1, None)))
+            ):
+                self._one(part, rows[1], numbers)
+                numbers.skip(part, counted[-1])
+                part.seen(min(times))
+                part.seen(max(times))
+                part.own(counted[-1], times[-1], written[-1])
+                return
+            rows = rows[1:]
+        for row in rows:
+            self._one(part, row, numbers)
+
+    def _one(self, part: _Part, row: tuple[Any, ...], numbers: _Numbers) -> None:
+        _, number, _, raw, written, event, copied = row
+        numbers.take(part, number)
+        if raw is None:
+            return
+        part.seen(raw)
+        if number is not None:
+            part.own(number, raw, written)
+            if part.copies:
+                self._follow(part, event if copied is None else copied)
+
+    def _originals(self, rows: list[tuple[Any, ...]]) -> dict[int, tuple[Any, ...]]:
+        """Of copies of other computers' records: id of the original -> its place and time."""
+        wanted = sorted({row[6] for row in rows if row[2] is not None and row[6] is not None})
+        if not wanted:
+            return {}
+        return {found: tuple(original) for found, *original in self._case.rows(_ORIGINALS, (json.dumps(wanted),))}
+
     def _foreign(
-        self, part: _Part, node: str, number: int | None, raw: int, copied: int | None, original: list[Any]
+        self,
+        part: _Part,
+        node: str,
+        number: int | None,
+        raw: int,
+        copied: int | None,
+        originals: Mapping[int, tuple[Any, ...]],
     ) -> None:
-        """A record of another computer: by itself, or a copy of an event whose place and time are `original`."""
-        evidence_id, log, origin_number, origin_raw = original
+        """A record of another computer: by itself, or a copy of an event that is among the `originals`."""
         if copied is None:
             part.other(node, number, raw)
-        elif number is None or origin_number is None or origin_raw is None:
             return
-        elif self._nodes.get(evidence_id) == node:
+        evidence_id, log, origin_number, origin_raw = originals[copied]
+        if number is None or origin_number is None or origin_raw is None:
+            return
+        if self._nodes.get(evidence_id) == node:
             part.copied(_Copy(origin_raw, _name(self._owners[evidence_id], log), origin_number, copied))
 
     def _follow(self, part: _Part, event: int) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forensics import gather_logs
 from forensics.case.store import EVENT_COLUMNS, Case, NewEvidence
 from forensics.case.values import json_text
 from forensics.catalogue import catalogue_of
@@ -122,6 +123,52 @@ def test_holes_and_falls_are_seen_where_they_are(case: Case) -> None:
         Run(("A", "System"), 10, 11, at(30), at(31)),
     ]
     assert [(fall.before, fall.after) for fall in evidence.falls] == [(6, 7), (7, 10)]
+
+
+@pytest.mark.parametrize(("kind", "whole"), [("evtx", True), ("event_export", False)])
+def test_the_numbers_of_a_merged_log_are_the_files(case: Case, kind: str, whole: bool) -> None:
+    """In a log file the numbers of another log are no holes; in an export each log has numbers of its own."""
+    rows = [event(number, number, log="System" if number % 3 else "Setup") for number in range(1, 13) if number != 7]
+    put(case, "A/merged", rows, kind=kind)
+    found = [(run.log[1], run.first, run.last) for run in gathered(case).runs]
+    if whole:
+        assert found == [("Setup", 3, 6), ("Setup", 9, 12), ("System", 1, 5), ("System", 8, 11)]
+    else:
+        setup = [("Setup", number, number) for number in (3, 6, 9, 12)]
+        assert found == [*setup, *(("System", first, last) for first, last in ((1, 2), (4, 5), (8, 8), (10, 11)))]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.integers(-3, 9),
+            st.sampled_from("AAAAAAAB"),
+            st.sampled_from(["System"] * 9 + ["Setup"]),
+        ),
+        min_size=1,
+        max_size=80,
+    ),
+    st.sampled_from(["evt", "event_export"]),
+)
+@settings(deadline=None, max_examples=40)
+def test_records_read_together_say_what_each_says(
+    empty_case: Path, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[int, int, str, str]], kind: str
+) -> None:
+    """Whether many records are looked at together or each by itself, the same is gathered."""
+    path = tmp_path_factory.mktemp("each") / "case.db"
+    shutil.copy(empty_case, path)
+    rows, number, seconds = [], 1, 0
+    for step, passed, node, log in steps:
+        for _ in range(1 if step else 12):
+            number, seconds = number + (step or 1), seconds + passed
+            rows.append(event(number, seconds, node, log=log))
+    with Case.open_or_create(path) as case:
+        put(case, "A/x", rows, kind=kind)
+        together = gathered(case)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gather_logs, "_MANY", 10_000)
+            assert gathered(case) == together
 
 
 def test_only_the_owners_own_records_set_times(case: Case) -> None:

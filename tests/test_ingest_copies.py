@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -52,11 +53,18 @@ class File(NamedTuple):
 def add(case: Case, file: File) -> None:
     logs = {row.log for row in file.rows}
     live = sum(not row.recovered for row in file.rows)
+    computers: Counter[str] = Counter()
+    for row in file.rows:
+        if row.computer:
+            computers[row.computer] += not row.recovered
+    facts = {
+        "computers": ",".join(computers), "entries": ",".join(map(str, computers.values())), "logs": len(logs),
+    }  # fmt: skip
     evidence_id = case.add_evidence(
         NewEvidence(
             path=file.path, root="e", kind=file.kind, status="read", sha256=file.sha256 or file.path, node=file.node,
             node_basis=file.basis, live=live, recovered=len(file.rows) - live,
-            log=logs.pop() if len(logs) == 1 else None,
+            log=logs.pop() if len(logs) == 1 else None, facts=facts,
         )
     )  # fmt: skip
     events = []
@@ -114,6 +122,24 @@ def test_a_log_saved_twice_is_one_log(tmp_path: Path) -> None:
 def test_any_difference_makes_two_events(tmp_path: Path, other: Row) -> None:
     """Records of two files of a node that differ in content, number, time, log or computer are two events."""
     assert copies(tmp_path, File("e/1.evt", LOG[:1]), File("e/2.evt", [other])) == {}
+
+
+def test_a_merged_log_holds_the_records_of_others(tmp_path: Path) -> None:
+    """A file of several logs is compared with each file of these logs, and with no more."""
+    merged = File("e/2.evtx", [Row(10, 0), Row(11, 2, computer="EX2"), Row(12, 3, log="Application")], "evtx")
+    system = File("e/1.evtx", [Row(10, 0)], "evtx")
+    application = File("e/3.evtx", [Row(12, 3, log="Application")], "evtx")
+    other = File("e/4.evtx", [Row(11, 2, computer="EX2")], "evtx", "EX2")
+    found = copies(tmp_path, merged, system, application, other)
+    assert found == {"e/2.evtx:0": "e/1.evtx:0", "e/3.evtx:0": "e/2.evtx:2", "e/2.evtx:1": "e/4.evtx:0"}
+
+
+def test_a_record_of_another_log_in_slack_is_no_copy(tmp_path: Path) -> None:
+    """What slack holds of another log of the same number and time is an event of its own, in each file that has it."""
+    slack = Row(10, 0, log="Application", recovered=1)
+    assert copies(tmp_path, File("e/1.evt", [Row(10, 0), slack]), File("e/2.evt", [slack])) == {
+        "e/2.evt:0": "e/1.evt:1"
+    }
 
 
 def test_rows_of_one_log_are_never_one(tmp_path: Path) -> None:

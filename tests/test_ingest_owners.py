@@ -40,9 +40,10 @@ def put_records(case: Case, path: str, log: str, records: Sequence[Record], **mo
     """A log as ingest adds it."""
     names = Counter(filter(None, (node_name(record.computer) for record in records)))
     ranked = sorted(names, key=lambda name: (-names[name], name))
+    counts = ",".join(str(names[name]) for name in ranked)
     new = {"path": path, "root": "e", "kind": "evt", "status": "read", "sha256": path, "node": most_frequent(names),
            "node_basis": "events" if names else None, "log": log, "live": len(records),
-           "facts": {"computers": ",".join(ranked)}} | more  # fmt: skip
+           "facts": {"computers": ",".join(ranked), "entries": counts, "logs": 1}} | more  # fmt: skip
     one = case.add_evidence(NewEvidence(**new))
     rows = []
     for offset, record in enumerate(records):

@@ -18,12 +18,14 @@ cost no more than others.
 from __future__ import annotations
 
 import hashlib
+import json
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from forensics.case.messages import set_message_texts
 from forensics.case.values import json_text, sql_text, text_from_sql
 from forensics.ingest import replicas, unnumbered
-from forensics.ingest.nodes import OWNER, NodeBasis, owner_of
+from forensics.ingest.nodes import COMPUTERS_KEPT, LOGS, OWNER, NodeBasis, computers_of, entries_of, owner_of
 from forensics.ingest.owners import settle_owners
 from parsers.kinds import Kind
 
@@ -67,7 +69,7 @@ WHERE original <> id AND recovered = 1 AND {readable}
 """
 _SAME_TIME = "record_number, written_filetime"
 _TWINS_IN_FULL = _TWINS.format(
-    same=f"{_SAME_TIME}, source, event_id, strings",
+    same=f"{_SAME_TIME}, log, source, event_id, strings",
     readable="source IS NOT NULL",
 )
 _TWINS_IN_PART = _TWINS.format(same=_SAME_TIME, readable="source IS NULL")
@@ -83,7 +85,7 @@ INSERT INTO temp.parts(file, log, node, owner, rank, form, evt, numbered, low, h
 SELECT files.file, log, node, owner, rank, form, evt, numbered, low, high FROM (
     SELECT evidence_id, ifnull(log, '') AS log, ifnull(node, '') AS node, count(record_number) AS numbered,
         min(generated_filetime) AS low, max(generated_filetime) AS high
-    FROM events GROUP BY 1, 2, 3)
+    FROM events WHERE evidence_id IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3)
 JOIN temp.files ON files.file = evidence_id ORDER BY rank, log, node
 """
 
@@ -110,7 +112,8 @@ class Marking:
                 connection.execute(_TWINS_IN_PART, (row.id,))
         self._again = _mark_same_bytes(connection, [row for row in rows if _is_early(row)])
         _fill_files(connection, rows, self._again)
-        connection.execute(_PARTS)
+        shared = [row.id for row in _may_share(rows)]
+        connection.execute(_PARTS, (json.dumps(shared),))
         self._lines = replicas.load_lines(connection)
 
     def settle(self, starts: Sequence[Start]) -> None:
@@ -136,7 +139,8 @@ class Marking:
         """
         rows = self._case.evidence()
         connection = self._case.connection
-        _take_back_texts(connection)
+        if _has_exports(rows):
+            _take_back_texts(connection)
         for file in _mark_same_bytes(connection, [row for row in rows if not _is_early(row)]):
             connection.execute("DELETE FROM temp.files WHERE file = ?", (file,))
             connection.execute("DELETE FROM temp.parts WHERE file = ?", (file,))
@@ -151,9 +155,42 @@ class Marking:
         unnumbered.mark_exports(connection)
         replicas.mark_replicated(connection)
         unnumbered.mark_unnumbered(connection)
-        _apply(connection)
+        _apply(connection, anew=self._case.setting(_SETTING) is None)
         for name in _TABLES:
             connection.execute(f"DROP TABLE temp.{name}")
+
+
+def _may_share(rows: Sequence[EvidenceRow]) -> list[EvidenceRow]:
+    """The files that could hold an event which another one holds, too.
+
+    Of the logs of Server 2008, one file for each log of each node, that is none: nothing needs to be compared.
+    """
+    holding = [row for row in rows if row.live or row.recovered]
+    logs = [row for row in holding if row.kind in _LOG_KINDS]
+    if any(row.kind == Kind.EVENT_EXPORT for row in holding):
+        return holding
+    if any(not 0 < len(computers_of(row)) < COMPUTERS_KEPT for row in logs):
+        return logs if len(logs) > 1 else []
+    homes: dict[str, Counter[str | None]] = defaultdict(Counter)
+    for row in logs:
+        for name in computers_of(row):
+            homes[name][_one_log(row)] += 1
+    return [
+        row
+        for row in logs
+        if any(_is_shared(homes[name], _one_log(row)) for name in computers_of(row))
+        or (row.kind == Kind.EVT and not entries_of(row))
+    ]
+
+
+def _one_log(row: EvidenceRow) -> str | None:
+    """The log that all records of a file are of; None where they may be of several."""
+    return row.log if row.facts.get(LOGS) == 1 else None
+
+
+def _is_shared(logs: Counter[str | None], log: str | None) -> bool:
+    """Whether of a computer's logs another file may hold this one."""
+    return logs.total() > 1 if log is None else logs[log] + logs[None] > 1
 
 
 def marks_needed(case: Case, starts: Sequence[Start]) -> str | None:
@@ -189,6 +226,8 @@ def hand_over_texts(case: Case) -> int:
     Inside the caller's transaction, after `mark_copies`. Searches leave copies out, and what an export says must be
     found.
     """
+    if not _has_exports(case.evidence()):
+        return 0
     return set_message_texts(
         case.connection,
         (
@@ -210,6 +249,10 @@ def hand_over_texts(case: Case) -> int:
             )
         ),
     )
+
+
+def _has_exports(rows: Sequence[EvidenceRow]) -> bool:
+    return any(row.kind == Kind.EVENT_EXPORT for row in rows)
 
 
 def _take_back_texts(connection: sqlite3.Connection) -> None:
@@ -235,7 +278,7 @@ def _mark_same_bytes(connection: sqlite3.Connection, rows: list[EvidenceRow]) ->
     again: dict[int, int] = {}
     for same in groups.values():
         # A log that lies in the folder of its own node stands for all.
-        first = min(same, key=lambda row: str(row.facts.get("computers") or "").split(",")[0] != row.node)
+        first = min(same, key=lambda row: computers_of(row)[:1] != [row.node])
         for row in same:
             if row is not first:
                 again[row.id] = first.id
@@ -268,8 +311,13 @@ def _fill_files(connection: sqlite3.Connection, rows: list[EvidenceRow], again: 
     )
 
 
-def _apply(connection: sqlite3.Connection) -> None:
-    """Write the marks into the events: each points at the original itself, never at another copy."""
+def _apply(connection: sqlite3.Connection, *, anew: bool) -> None:
+    """Write the marks into the events: each points at the original itself, never at another copy.
+
+    `anew`: there were none before.
+    """
+    if anew and connection.execute("SELECT 1 FROM temp.marks LIMIT 1").fetchone() is None:
+        return
     follow = """UPDATE temp.marks SET original =
             (SELECT next.original FROM temp.marks AS next WHERE next.id = marks.original)
         WHERE original IN (SELECT id FROM temp.marks)"""

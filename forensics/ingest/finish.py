@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from forensics.ingest.copies import Marking, hand_over_texts, marks_made, marks_needed
-from forensics.ingest.nodes import Assignment, NodeBasis, Piece, assign_nodes, owner_of
-from forensics.ingest.owners import starts_of
+from forensics.ingest.nodes import Assignment, NodeBasis, Piece, assign_nodes, computers_of, owner_of
+from forensics.ingest.owners import holds_copies, starts_of
 from forensics.messages import use_message_files
 from parsers.kinds import Kind
 
@@ -26,7 +26,7 @@ def finish(case: Case) -> None:
     """
     case.finish_load()
     with case.transaction():
-        starts = starts_of(case)
+        starts = starts_of(case) if holds_copies(case.evidence()) else []
         state = marks_needed(case, starts)
         marking = Marking(case) if state is not None else None
         if marking is not None:
@@ -53,7 +53,7 @@ def _assign(case: Case, rows: list[EvidenceRow]) -> None:
         for row in rows
         if row.kind != Kind.ARCHIVE
     ]
-    known = {name for row in rows for name in str(row.facts.get("computers") or "").split(",") if name}
+    known = {name for row in rows for name in computers_of(row)}
     assigned = assign_nodes(pieces, known)
     by_id = {row.id: row for row in rows}
     for evidence_id, assignment in assigned.items():

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
 from forensics.ingest.account import EvidenceIssue
-from forensics.ingest.nodes import most_frequent
+from forensics.ingest.nodes import COMPUTERS, COMPUTERS_KEPT, ENTRIES, LOGS, most_frequent
 from forensics.ingest.readers import NAMELESS, READERS
 from forensics.ingest.rows import NO_SPAN, Span
 from parsers.evtx.reader import EvtxReader
@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 # Damage in every record of a log of gigabytes would fill the memory; nobody reads more than this.
 MAX_PROBLEMS = 10_000
 _ZONE_ASSUMED = "its times have no zone, and none was given: they were read as UTC"
-# An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
-_COMPUTERS_KEPT = 50
 # A log that names another computer in every record must not fill the memory.
 _NAMES_COUNTED = 10_000
+_LOGS_KEPT = 10  # most are of one, and whether they are of few or many matters to nobody
 
 
 @dataclass(slots=True)
@@ -47,6 +46,7 @@ class LogAccount:
     span: Span = NO_SPAN
     computers: Counter[str] = field(default_factory=Counter)
     logs: Counter[str] = field(default_factory=Counter)
+    logs_named: set[str | None] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     facts: dict[str, str | int | float | bool | None] = field(default_factory=dict)
     not_kept: int = 0
@@ -59,6 +59,8 @@ class LogAccount:
 
     def count(self, batch: Batch) -> None:
         """Add up the names that a batch holds; of far too many those that occurred most so far are kept."""
+        if len(self.logs_named) < _LOGS_KEPT:
+            self.logs_named |= batch.logs_named
         for counts, more in ((self.computers, batch.computers), (self.logs, batch.logs)):
             counts.update(more)
             if len(counts) > _NAMES_COUNTED:
@@ -77,7 +79,12 @@ class LogAccount:
     def columns(self) -> dict[str, object]:
         """Columns of `evidence`, the node among them where events name one."""
         node = most_frequent(self.computers)
-        names = [name for name, _ in sorted(self.computers.items(), key=lambda item: (-item[1], item[0]))]
+        ranked = sorted(self.computers.items(), key=lambda item: (-item[1], item[0]))[:COMPUTERS_KEPT]
+        named = {
+            COMPUTERS: ",".join(name for name, _ in ranked),
+            ENTRIES: ",".join(str(count) for _, count in ranked),
+            LOGS: len(self.logs_named),
+        }
         return {
             "log": most_frequent(self.logs),
             "live": self.live,
@@ -87,7 +94,7 @@ class LogAccount:
             "first_record": self.span.first_record,
             "last_record": self.span.last_record,
             "node": node,
-            "facts": {**self.facts, "computers": ",".join(names[:_COMPUTERS_KEPT])},
+            "facts": {**self.facts, **named},
         }
 
 

@@ -33,11 +33,32 @@ class NodeBasis(StrEnum):
 OWNER: Final = "owner"
 """The fact of a log that says whose it is, where most of its events are another node's (`ingest.owners`)."""
 
+COMPUTERS: Final = "computers"
+"""Fact of a log: computers of its live events, that of most first, with commas between; `ENTRIES`: how many of each."""
+ENTRIES: Final = "entries"
+LOGS: Final = "logs"
+"""The fact of a log file that says of how many logs its records are: one but in merged logs and some exports."""
+# An analyst looks for who wrote into a log; a log of a whole domain would name thousands.
+COMPUTERS_KEPT: Final = 50
+
 
 def owner_of(row: EvidenceRow) -> str | None:
     """The node whose a piece of evidence is: of a log its owner, else its node."""
     owner = row.facts.get(OWNER)
     return owner if isinstance(owner, str) and owner else row.node
+
+
+def computers_of(row: EvidenceRow) -> list[str]:
+    """The computers that a log names, that of most records first; of very many the first ones."""
+    return [name for name in str(row.facts.get(COMPUTERS) or "").split(",") if name]
+
+
+def entries_of(row: EvidenceRow) -> dict[str, int]:
+    """How many live events of a log each computer has; empty where that was not counted."""
+    names, counts = computers_of(row), str(row.facts.get(ENTRIES) or "").split(",")
+    if len(names) != len(counts) or not all(count.isdecimal() for count in counts):
+        return {}
+    return dict(zip(names, map(int, counts), strict=True))
 
 
 class Piece(NamedTuple):

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from forensics.case.values import text_from_sql
 from forensics.catalogue import catalogue_of
 from forensics.claims import Claim
-from forensics.ingest.nodes import NodeBasis
+from forensics.ingest.nodes import NodeBasis, computers_of, entries_of
 from forensics.ingest.rivals import Comparison, Rivals, compare
 from parsers.kinds import Kind
 
@@ -86,6 +86,11 @@ def starts_of(case: Case) -> list[Start]:
         )
         for event_id in ids
     ]
+
+
+def holds_copies(rows: Iterable[EvidenceRow]) -> bool:
+    """Whether some of the evidence may hold entries that were copied from node to node."""
+    return any(row.kind in _MIXED and row.node_basis in _SURE for row in rows)
 
 
 @dataclass(slots=True)
@@ -150,10 +155,11 @@ def settle_owners(case: Case, rows: Sequence[EvidenceRow], starts: Sequence[Star
     owners = {row.id: row.node for row in rows if row.node and row.node_basis in _SURE}
     mixed = {row.id: row for row in rows if row.id in owners and row.kind in _MIXED}
     for row in rows:
-        if row.kind == Kind.EVTX and row.node_basis == NodeBasis.EVENTS and len(_computers(row)) > 1:
+        if row.kind == Kind.EVTX and row.node_basis == NodeBasis.EVENTS and len(computers_of(row)) > 1:
             owners[row.id] = _last_name(case, row)
     named = case.rows("SELECT DISTINCT node FROM temp.parts WHERE node <> ''")
-    known = {text_from_sql(name) for (name,) in named} | set(owners.values())
+    known = {text_from_sql(name) for (name,) in named} | {name for row in rows for name in computers_of(row)}
+    known |= set(owners.values())
     if len(known) < 2 or not mixed:
         return owners
     compared = compare(case.connection, mixed) if lines and len(mixed) > 1 else Comparison([], [])
@@ -165,33 +171,32 @@ _SURE: Final = frozenset({NodeBasis.GIVEN, NodeBasis.EVENTS})
 _MIXED: Final = frozenset({Kind.EVT, Kind.EVENT_EXPORT})
 
 
-def _computers(row: EvidenceRow) -> list[str]:
-    return [name for name in str(row.facts.get("computers") or "").split(",") if name]
-
-
 def _files(
     connection: sqlite3.Connection, rows: Mapping[int, EvidenceRow], starts: Sequence[Start], rivals: Iterable[Rivals]
 ) -> dict[int, _File]:
-    files = {}
-    for row in rows.values():
-        *folders, name = row.path.upper().split("/")
-        given = row.node if row.node_basis == NodeBasis.GIVEN else None
-        names = [*_stretches(name), *reversed(folders[-_DEPTH:])]
-        files[row.id] = _File(row.id, given, Counter(), Counter(), Counter(), folders[:_DEPTH], names, name, row.log)
+    files = {row.id: _file(row) for row in rows.values()}
     for file, node, count in connection.execute("SELECT file, node, sum(numbered) FROM temp.parts GROUP BY file, node"):
-        if file in files and node and count:
+        if file in files and node and count and not entries_of(rows[file]):
             files[file].entries[text_from_sql(node)] = count
     for file, node, count in _started(connection, starts):
         if file in files:
             files[file].starts[node] += count
+    compared = set()
     for rival in rivals:
         for file, alone in zip((rival.one, rival.other), rival.alone, strict=True):
             files[file].alone |= alone
-    compared = {file for rival in rivals for file in rival[:2]}
-    for file_id, found in files.items():
-        if file_id not in compared:
+            compared.add(file)
+    for found in files.values():
+        if found.id not in compared:
             found.alone = found.entries
     return files
+
+
+def _file(row: EvidenceRow) -> _File:
+    *folders, name = row.path.upper().split("/")
+    given = row.node if row.node_basis == NodeBasis.GIVEN else None
+    names = [*_stretches(name), *reversed(folders[-_DEPTH:])]
+    return _File(row.id, given, Counter(entries_of(row)), Counter(), Counter(), folders[:_DEPTH], names, name, row.log)
 
 
 def _started(connection: sqlite3.Connection, starts: Iterable[Start]) -> Iterator[tuple[int, str, int]]:
@@ -408,13 +413,16 @@ def _worth(homes: Sequence[_Home], chosen: Mapping[int, str]) -> _Score:
 
 def _last_name(case: Case, row: EvidenceRow) -> str:
     """The name under which a log ends that began under others, each of them gone before the next; else its node."""
+    live = "FROM events WHERE evidence_id = ? AND recovered = 0 AND node IS NOT NULL AND record_number IS NOT NULL"
+    last = next(case.rows(f"SELECT node {live} ORDER BY record_number DESC LIMIT 1", (row.id,)), None)
+    if last is None or text_from_sql(last[0]) == row.node:
+        return row.node or ""
     ranges = list(
         case.rows(
-            "SELECT node, min(record_number), max(record_number) FROM events WHERE evidence_id = ? AND recovered = 0"
-            " AND node IS NOT NULL AND record_number IS NOT NULL GROUP BY node ORDER BY min(record_number)",
+            f"SELECT node, min(record_number), max(record_number) {live} GROUP BY node ORDER BY min(record_number)",
             (row.id,),
         )
     )
-    if not ranges or any(before[2] >= after[1] for before, after in pairwise(ranges)):
+    if any(before[2] >= after[1] for before, after in pairwise(ranges)):
         return row.node or ""
     return text_from_sql(ranges[-1][0])

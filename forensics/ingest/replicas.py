@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -101,7 +102,8 @@ ORDER BY 1, 2, time, place, id
 
 
 def _digest(*values: str | int | bytes | None) -> bytes:
-    return hashlib.blake2b(repr(values).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    # Version 0 of the format writes equal values as equal bytes, and takes less time for it than anything else.
+    return hashlib.blake2b(marshal.dumps(values, 0), digest_size=16).digest()
 
 
 def load_lines(connection: sqlite3.Connection) -> bool:

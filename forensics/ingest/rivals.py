@@ -26,7 +26,7 @@ _SLACK: Final = 15 * 60 * TICKS_PER_SECOND  # what the clocks of two nodes may b
 _LATER: Final = (2 * TICKS_PER_SECOND, 60 * TICKS_PER_SECOND)
 _FILES: Final = 32  # of one log: each is compared with each
 _LOGS: Final = 256
-_SAMPLE: Final = 200_000
+_SAMPLE: Final = 60_000
 _NAMES: Final = 3  # whose entries are compared by when they came: those with most of them
 
 # Contents are hashes, so those below some value are a sample of any size, and of the same entries in every file.

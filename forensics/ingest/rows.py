@@ -54,9 +54,11 @@ class Batch(NamedTuple):
         rows: ready to be written.
         problems: the blocks' damage.
         live: number of live records; the others are recovered.
-        computers: how often each node name occurs among live records (among all where none is live).
+        computers: how often each node name occurs among live records (among all where none is live); 0 for a name that
+            only recovered ones have.
         logs: how often each log is named.
         span: of the live records.
+        logs_named: by all records, recovered ones too; None by those that name none.
     """
 
     rows: Prepared
@@ -65,6 +67,7 @@ class Batch(NamedTuple):
     computers: Counter[str]
     logs: Counter[str]
     span: Span
+    logs_named: frozenset[str | None] = frozenset()
 
 
 def _known(*values: int | None) -> list[int]:
@@ -207,11 +210,15 @@ def make_batch(decoded: Decoded, evidence_id: int, log: str | None) -> Batch:
     live = count - sum(recovered)
     times, numbers = named["generated_filetime"], named["record_number"]
     nodes, logs = named["node"], named["log"]
+    logs_named, all_named = frozenset(logs), frozenset(nodes)
     if 0 < live < count:
         keep = [not found for found in recovered]
         times, numbers, nodes, logs = (list(compress(column, keep)) for column in (times, numbers, nodes, logs))
     span = Span(*_ends(times), *_ends(numbers)) if live else NO_SPAN
-    return Batch(prepare(EVENT_COLUMNS, columns, count), decoded.problems, live, _count(nodes), _count(logs), span)
+    computers = _count(nodes)
+    computers.update({name: 0 for name in all_named if name is not None and name not in computers})
+    rows = prepare(EVENT_COLUMNS, columns, count)
+    return Batch(rows, decoded.problems, live, computers, _count(logs), span, logs_named)
 
 
 def decode_blocks(blocks: Sequence[Block], evidence_id: int, log: str | None) -> Batch:
