@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # "CCRF": `file` and others show it; https://sqlite.org/pragma.html#pragma_application_id
 APPLICATION_ID: Final = 0x43435246
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 PAGE_SIZE: Final = 8192
 
 TABLES: Final[dict[str, dict[str, type]]] = {
@@ -85,6 +85,24 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "id": int, "node": str, "resource": str, "key": str, "kind": str, "configured_by_product": int, "stale": int,
         "evidence": str, "why": str, "command": str,
     },
+    "registry_values": {
+        "id": int, "evidence_id": int, "key": str, "key_written": str, "name": str, "type": int, "value": str,
+        "data": bytes,
+    },
+    "checkpoint_sightings": {
+        "id": int, "evidence_id": int, "resource": str, "resource_guid": str, "key": str, "kind": str, "form": str,
+        "line": int,
+    },
+    "curly_quotes": {"id": int, "evidence_id": int, "line": int, "text": str},
+    "restores": {
+        "id": int, "token": str, "state": str, "started": str, "finished": str, "source": str, "target": str,
+        "node": str, "times": str, "forced": str,
+    },
+    "restore_files": {
+        "id": int, "restore_id": int, "name": str, "file_name": str, "old_sha256": str, "old_size": int,
+        "old_modified_ns": int, "old_mode": int, "new_sha256": str, "new_size": int, "new_modified_ns": int,
+        "undo_version_id": int, "why": str,
+    },
     "audit": {"id": int, "time": str, "action": str, "detail": str, "previous_hash": str, "hash": str},
     "settings": {"key": str, "value": str},
 }  # fmt: skip
@@ -95,6 +113,15 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "message_texts": [("evidence_id", "evidence", "id")],
     "rendered_messages": [("event_id", "events", "id"), ("message_text_id", "message_texts", "id")],
     "learned_events": [("evidence_id", "evidence", "id")],
+    "registry_values": [("evidence_id", "evidence", "id")],
+    "checkpoint_sightings": [("evidence_id", "evidence", "id")],
+    "curly_quotes": [("evidence_id", "evidence", "id")],
+    "restore_files": [
+        ("restore_id", "restores", "id"),
+        ("old_sha256", "contents", "sha256"),
+        ("new_sha256", "contents", "sha256"),
+        ("undo_version_id", "file_versions", "id"),
+    ],
     "events": [("evidence_id", "evidence", "id"), ("duplicate_of", "events", "id")],
     "file_versions": [
         ("evidence_id", "evidence", "id"),
@@ -109,11 +136,16 @@ _NOT_NULL = {
     "contents": {"size"},
     "folders": {"path"},
     "audit": {"time", "action", "detail", "previous_hash", "hash"},
+    "restores": {"token", "state", "started"},
+    "restore_files": {"restore_id", "name", "file_name"},
 }
 _SMALL_INDEXES = {
     "problems": [["evidence_id"]],
     "file_versions": [["evidence_id"], ["sha256"]],
     "message_texts": [["evidence_id"]],
+    "registry_values": [["evidence_id"]],
+    "checkpoint_sightings": [["evidence_id"]],
+    "restore_files": [["restore_id"]],
 }
 # The same folder with another time is another observation of it.
 _FOLDERS_BY_IDENTITY = "CREATE UNIQUE INDEX IF NOT EXISTS folders_by_identity ON folders(path, modified_filetime)"
@@ -165,31 +197,35 @@ def _create_table(database: sqlite_utils.Database, name: str) -> None:
     )
 
 
+def _add_tables(connection: sqlite3.Connection, *names: str) -> None:
+    """As `_create_table` does it, without its commit: a migration is one transaction. What is there stays."""
+    database = sqlite_utils.Database(connection)
+    for name in names:
+        connection.execute(
+            database.create_table_sql(
+                name,
+                TABLES[name],
+                pk=_PRIMARY_KEYS.get(name, "id"),
+                foreign_keys=[sqlite_utils.db.ForeignKey(name, *key) for key in _FOREIGN_KEYS.get(name, [])],
+                not_null=_NOT_NULL.get(name, set()),
+                if_not_exists=True,
+            )
+        )
+        for columns in _SMALL_INDEXES.get(name, []):
+            index = f"idx_{name}_{'_'.join(columns)}"
+            connection.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {name}({', '.join(columns)})")
+
+
 def _to_2(connection: sqlite3.Connection) -> None:
     """Room for conclusions on roles and clocks, and for message files."""
-    database = sqlite_utils.Database(connection)
     connection.execute("ALTER TABLE role_intervals ADD COLUMN contradicted_by TEXT")
-    for name in ("role_conflicts", "clock_offsets", "message_texts", "rendered_messages", "learned_events"):
-        # As `_create_table` does it, without its commit: a migration is one transaction.
-        foreign_keys = [sqlite_utils.db.ForeignKey(name, *key) for key in _FOREIGN_KEYS.get(name, [])]
-        key = _PRIMARY_KEYS.get(name, "id")
-        connection.execute(database.create_table_sql(name, TABLES[name], pk=key, foreign_keys=foreign_keys))
-    connection.execute("CREATE INDEX idx_message_texts_evidence_id ON message_texts(evidence_id)")
+    _add_tables(connection, "role_conflicts", "clock_offsets", "message_texts", "rendered_messages", "learned_events")
 
 
 def _to_3(connection: sqlite3.Connection) -> None:
     """Room for the times of folders, and for what is known of backup sets."""
-    database = sqlite_utils.Database(connection)
     # Some cases of version 2 were made before the table of rendered messages was.
-    for name in ("folders", "rendered_messages"):
-        foreign_keys = [sqlite_utils.db.ForeignKey(name, *key) for key in _FOREIGN_KEYS.get(name, [])]
-        key = _PRIMARY_KEYS.get(name, "id")
-        not_null = _NOT_NULL.get(name, set())
-        connection.execute(
-            database.create_table_sql(
-                name, TABLES[name], pk=key, foreign_keys=foreign_keys, not_null=not_null, if_not_exists=True
-            )
-        )
+    _add_tables(connection, "folders", "rendered_messages")
     connection.execute(_FOLDERS_BY_IDENTITY)
     there = {row[1] for row in connection.execute("PRAGMA table_info(backup_sets)")}
     for column in ("made_filetime", "made_basis", "not_before", "not_after", "undo"):
@@ -198,8 +234,13 @@ def _to_3(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE backup_sets ADD COLUMN {column} {kind}")
 
 
+def _to_4(connection: sqlite3.Connection) -> None:
+    """Room for registry values, sightings of checkpoints, and restores."""
+    _add_tables(connection, "registry_values", "checkpoint_sightings", "curly_quotes", "restores", "restore_files")
+
+
 # From version n to n + 1; each runs inside one transaction.
-MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _to_2, 2: _to_3}
+MIGRATIONS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {1: _to_2, 2: _to_3, 3: _to_4}
 
 
 def check_version(connection: sqlite3.Connection, path: Path) -> int:
