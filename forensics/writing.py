@@ -4,7 +4,8 @@ A file is made beside its place under a name of its own (`O_EXCL`, `O_NOFOLLOW`)
 the folder is synced. So whoever looks, at whatever moment, even after the power failed, finds the old file or the new.
 
 Where the system knows them, names are resolved against an open folder (`dir_fd`), so that a folder whose path is
-swapped for a link meanwhile is not followed. Windows knows neither that nor the syncing of a folder: NTFS journals its names.
+swapped for a link meanwhile is not followed. Windows knows neither that nor the syncing of a folder: NTFS journals its
+names.
 """
 
 from __future__ import annotations
