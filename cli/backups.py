@@ -11,8 +11,8 @@ from cli.cases import open_case
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_object, emit_rows
 from cli.roles import CONFIDENCE_STYLES
-from cli.text import counted, quoted
 from cli.voice import voice
+from forensics.text import counted, quoted
 
 if TYPE_CHECKING:
     from forensics.case.store import Case

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from cli.cases import open_case
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Json, Row, emit_heading, emit_line, emit_rows
-from cli.text import counted
 from cli.voice import voice
+from forensics.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

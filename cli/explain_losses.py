@@ -10,8 +10,8 @@ import typer
 from cli.events import FIELDS
 from cli.explain import event_records, tell_records
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_object, emit_rows
-from cli.story_losses import KIND_WORDS
-from cli.text import counted, quoted
+from forensics.files.telling import KIND_WORDS
+from forensics.text import counted, quoted
 
 if TYPE_CHECKING:
     from cli.options import Clock

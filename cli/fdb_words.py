@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_rows
-from cli.text import counted, shortened
+from forensics.text import counted, shortened
 
 if TYPE_CHECKING:
     from cli.options import Clock

@@ -20,8 +20,8 @@ from cli.options import (
     parse_zone,
 )
 from cli.paths import refuse_case_in_evidence, require_evidence, require_files
-from cli.text import counted
 from cli.voice import voice
+from forensics.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ import typer
 
 from cli.evidence import events_cell, tell_problems
 from cli.ingest import NodeName, draw_conclusions, node_name, read_evidence, tell_issues
-from cli.next_steps import log_name, loss_steps, next_steps
+from cli.next_steps import has_command, step_row
 from cli.options import (
     FOUND,
     Clock,
@@ -31,10 +31,11 @@ from cli.output import Column, Format, Json, Row, emit_heading, emit_line, emit_
 from cli.overwrites import tell_restore, tell_steps
 from cli.paths import refuse_case_in_evidence, refuse_existing_case, require_evidence, require_files
 from cli.roles import tell_bars
-from cli.story import TELLING_LOGS, story
-from cli.story_losses import losses_story
-from cli.text import counted
 from cli.voice import voice
+from forensics.files.telling import losses_story
+from forensics.next_steps import log_name, loss_steps, next_steps
+from forensics.roles.telling import story, telling_logs
+from forensics.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -164,7 +165,10 @@ def answer(case: Case, found: Findings) -> Row:
     counts = case.counts()
     files, losses = found.files, found.losses
     recommended = None if losses is None else losses.recommended
-    steps = next_steps(case, found.nodes, found.logs, found.roles, found.losses)
+    name = str(case.path)
+    steps = next_steps(case, name, found.nodes, found.logs, found.roles, found.losses)
+    if losses is not None:
+        steps = [*loss_steps(name, losses, can_restore=has_command("restore")), *steps]
     evidence: dict[str, Json] = {
         "files": counts.evidence,
         "kinds": dict(sorted(Counter(row.kind for row in rows).items())),
@@ -186,7 +190,7 @@ def answer(case: Case, found: Findings) -> Row:
         "overwrites": None if losses is None else list(map(plain_finding, losses.in_place)),
         "backups": None if files is None else [plain_set(one, recommended) for one in files.sets],
         **dict.fromkeys(NOT_YET),
-        "next_steps": [*(loss_steps(case.path, losses) if losses is not None else ()), *steps],
+        "next_steps": list(map(step_row, steps)),
     }
 
 
@@ -213,7 +217,8 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
         for sentence in losses_story(found.losses, found.files, found.roles, clock.show):
             emit_line(sentence)
     emit_heading("What to do next")
-    tell_steps(next_steps(case, found.nodes, found.logs, found.roles, found.losses))
+    steps = next_steps(case, str(case.path), found.nodes, found.logs, found.roles, found.losses)
+    tell_steps(map(step_row, steps))
     # Last, where it is seen: what most people came for.
     if found.losses is not None:
         tell_restore(case.path, found.losses, clock)
@@ -226,16 +231,6 @@ def tell_story(analysis: Analysis, history: RoleHistory, clock: Clock) -> None:
         tell_bars(history, clock)
     for sentence in story(history, clock.show, telling_logs(analysis)):
         emit_line(sentence)
-
-
-def telling_logs(analysis: Analysis) -> str:
-    """The logs that would tell of roles on the systems that the evidence is from, as the end of a sentence."""
-    sources = {one.source.casefold() for one in analysis.evidence.observations}
-    if "microsoft-windows-failoverclustering" in sources:
-        return "the System log and the log Microsoft-Windows-FailoverClustering/Operational"
-    if "clussvc" in sources:
-        return "the System log, or the copy of its entries in the other node's"
-    return TELLING_LOGS
 
 
 def log_columns(logs: Sequence[LogCoverage], clock: Clock) -> list[Column]:

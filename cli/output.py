@@ -18,7 +18,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 from unicodedata import east_asian_width
 
-from cli.text import printable, printable_json
+from forensics.text import printable, printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

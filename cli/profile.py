@@ -10,8 +10,8 @@ import typer
 from cli.cases import open_case
 from cli.options import OutputFormat, ProfileFile, Quiet, Verbose  # noqa: TC001  (typer reads them at run time)
 from cli.output import Column, Format, Json, Row, emit_rows
-from cli.text import counted
 from cli.voice import voice
+from forensics.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from cli.cases import open_case
 from cli.explain import tell_conclusion
 from cli.options import CaseFile, Clock, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Row, emit_heading, emit_line, emit_object, emit_rows
-from cli.text import counted
 from cli.voice import voice
+from forensics.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from cli.text import printable, shortened
+from forensics.text import printable, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

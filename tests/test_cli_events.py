@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.events import FIELDS
-from cli.text import printable
 from forensics.case.schema import EVENT_COLUMNS
 from forensics.case.store import Case, NewEvidence
 from forensics.case.values import json_text, sql_text
+from forensics.text import printable
 from parsers.times import filetime_from_unix, iso_utc
 
 CCRF = str(Path(sys.executable).with_name("ccrf"))

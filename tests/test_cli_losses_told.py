@@ -94,8 +94,7 @@ def test_the_restore_is_named_where_there_is_one(lost, monkeypatch):
     assert "ccrf restore" not in out
     assert out.endswith("Putting files back is not in this version of the program.\n")
     assert next_steps.has_command("overwrites")
-    for module in (next_steps, __import__("cli.overwrites", fromlist=["overwrites"])):
-        monkeypatch.setattr(module, "has_command", lambda _: True)
+    monkeypatch.setattr(__import__("cli.overwrites", fromlist=["overwrites"]), "has_command", lambda _: True)
     out = run("overwrites", "case.db").stdout
     assert out.endswith("    ccrf restore case.db --from backup --to DIR\n")
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cli import output
 from cli.output import Column, Format, csv_cell, emit_rows, json_text
-from cli.text import UNPRINTABLE, counted, printable, printable_json, shortened
+from forensics.text import UNPRINTABLE, counted, printable, printable_json, shortened
 
 # Letters that are shown as nothing; the categories do not tell them.
 BLANK_LETTERS = {0x034F, 0x115F, 0x1160, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from cli.text import counted
+from forensics.text import counted
 from parsers.times import TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from forensics.roles.analyse import Analysis
     from forensics.roles.model import ClockOffset, RoleHistory, RoleInterval, RoleTransition
 
 _T = TypeVar("_T")
@@ -49,6 +50,16 @@ def story(history: RoleHistory, show: Callable[[object], str], telling: str = TE
         *teller.unknown(),
         *teller.clocks(),
     ]
+
+
+def telling_logs(analysis: Analysis) -> str:
+    """The logs that would tell of roles on the systems that the evidence is from, as the end of a sentence."""
+    sources = {one.source.casefold() for one in analysis.evidence.observations}
+    if "microsoft-windows-failoverclustering" in sources:
+        return "the System log and the log Microsoft-Windows-FailoverClustering/Operational"
+    if "clussvc" in sources:
+        return "the System log, or the copy of its entries in the other node's"
+    return TELLING_LOGS
 
 
 class _Teller:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cli.text import counted
+from forensics.text import counted
 from parsers.times import iso_utc
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.story import TOLD_AT_EACH_END, story
 from forensics.roles.model import (
     ClockOffset,
     Confidence,
@@ -18,6 +17,7 @@ from forensics.roles.model import (
     RoleInterval,
     RoleTransition,
 )
+from forensics.roles.telling import TOLD_AT_EACH_END, story
 from parsers.times import TICKS_PER_SECOND, filetime_from_unix
 
 START = filetime_from_unix(1_199_966_400)  # 2008-01-10T12:00:00Z

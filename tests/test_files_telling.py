@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.story_losses import TOLD, alike, losses_story, what_to_restore
 from forensics.files.analyse import FileAnalysis
 from forensics.files.model import BackupSet, Cause, FileEvidence, Finding, Kind, Sighting, Trigger, Version
+from forensics.files.telling import TOLD, alike, losses_story, what_to_restore
 from forensics.roles.model import ClockOffset, Confidence, Role, RoleHistory, RoleInterval
 from parsers.times import TICKS_PER_SECOND, filetime_from_unix
 
