@@ -6,36 +6,41 @@ reading: it may show fewer columns and shorter values.
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TextIO
 from unicodedata import east_asian_width
 
-from forensics.text import printable, printable_json
+from forensics.forms import Json, Row, csv_cell, csv_lines, json_rows, json_text
+from forensics.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
-Row: TypeAlias = Mapping[str, Json]
+__all__ = [
+    "BATCH",
+    "Column",
+    "Format",
+    "Json",
+    "Row",
+    "csv_cell",
+    "emit_command",
+    "emit_heading",
+    "emit_line",
+    "emit_object",
+    "emit_rows",
+    "json_text",
+    "prepare_stdout",
+]
 
 # Rows laid out together: widths are found for a batch, so that a long table neither waits nor fills the memory.
 BATCH = 1000
 # Below this width a column of long text is easier to read on lines of its own.
 _LEAST_TEXT_WIDTH = 30
-# https://owasp.org/www-community/attacks/CSV_Injection: what makes a spreadsheet take a cell for a formula. The line
-# feed and the full-width forms, which some locales accept, are added to the six that every list has.
-_FORMULA_START = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# The semicolon and the tab are what some locales separate cells by.
-_CSV_SPECIAL = re.compile(r"""[",;\t\r\n]|^\s|\s$""")
-_NEGATIVE_NUMBER = re.compile(r"-\d+(?:\.\d+)?\Z", re.ASCII)
 
 
 class Format(StrEnum):
@@ -81,28 +86,6 @@ def prepare_stdout() -> None:
         reconfigure(errors="backslashreplace")
     else:
         reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-
-
-def json_text(value: Json, *, indent: int | None = None) -> str:
-    """One JSON document; fields in the given order, unprintable characters escaped. ValueError for NaN and infinity."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
-    if indent is None:
-        return printable_json(text)
-    return "\n".join(map(printable_json, text.split("\n")))
-
-
-def csv_cell(value: Json) -> str:
-    """A value as a CSV cell: null is empty, a nested value is JSON, and no cell begins as a formula does.
-
-    A leading apostrophe marks text that a spreadsheet would evaluate; a plain negative number stays one.
-    """
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        return json_text(value)
-    if value.startswith(_FORMULA_START) and not _NEGATIVE_NUMBER.match(value):
-        return "'" + value
-    return value
 
 
 def emit_rows(rows: Iterable[Row], *, fields: Sequence[str], columns: Sequence[Column], form: Format) -> int:
@@ -164,30 +147,30 @@ def emit_heading(text: str) -> None:
 
 
 def _emit_json(rows: Iterable[Row], out: TextIO) -> int:
-    """An array with one row a line: streams, and two runs can be compared with diff."""
-    count = 0
-    for count, row in enumerate(rows, 1):
-        out.write(("[\n  " if count == 1 else ",\n  ") + json_text(row))
-    out.write("\n]\n" if count else "[]\n")
-    return count
+    """An array with one row a line."""
+    counted = _Counted(rows)
+    out.writelines(json_rows(counted))
+    return counted.count
 
 
 def _emit_csv(rows: Iterable[Row], fields: Sequence[str], out: TextIO) -> int:
+    counted = _Counted(rows)
     # On a terminal even a CSV is something that a person looks at.
-    shown: Callable[[str], str] = printable if out.isatty() else str
-    out.write(",".join(fields) + "\n")
-    count = 0
-    for count, row in enumerate(rows, 1):  # noqa: B007  (the count is the result)
-        out.write(",".join(_csv_quoted(shown(csv_cell(row[field]))) for field in fields) + "\n")
-    return count
+    out.writelines(csv_lines(counted, fields, printable if out.isatty() else str))
+    return counted.count
 
 
-def _csv_quoted(cell: str) -> str:
-    """The cell as RFC 4180 writes it."""
-    # Not by the csv module: where lines end in a line feed it leaves a carriage return in a cell bare.
-    if _CSV_SPECIAL.search(cell) is None:
-        return cell
-    return '"' + cell.replace('"', '""') + '"'
+class _Counted:
+    """Rows that are counted as they are taken."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = rows
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self._rows:
+            self.count += 1
+            yield row
 
 
 def _emit_table(rows: Iterable[Row], columns: Sequence[Column], out: TextIO) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from cli.output import Column, Format, Row, emit_rows
 from cli.roles import CONFIDENCE_STYLES, ROLE_STYLES, chosen_histories
 from cli.voice import voice
 
-if TYPE_CHECKING:
-    from forensics.timeline import TimelineRow
-
 Group = Annotated[
     str | None,
     typer.Option(
@@ -26,24 +23,6 @@ Group = Annotated[
         show_default=False,
     ),
 ]
-FIELDS = (
-    "time",
-    "earliest",
-    "latest",
-    "bounded",
-    "recorded",
-    "node",
-    "kind",
-    "id",
-    "what",
-    "object",
-    "detail",
-    "known",
-    "confidence",
-    "evidence",
-    "why",
-)
-_CONCLUSIONS = frozenset({"transition", "role", "conflict", "backup", "overwrite"})
 # Conclusions that another command explains by id: `ccrf roles`, `backups`, `overwrites`.
 _ASKED = frozenset({"transition", "conflict", "backup", "overwrite"})
 # What stands out of the events around it.
@@ -77,11 +56,8 @@ def timeline(  # noqa: PLR0913  (one for each option)
     node's own clock said. `ccrf events` searches every event, by its recorded time.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
-    from forensics.files.analyse import analyse_evidence  # noqa: PLC0415  (see cli.ingest)
-    from forensics.files.load import file_evidence  # noqa: PLC0415
-    from forensics.roles.analyse import analyse  # noqa: PLC0415
-    from forensics.timeline import timeline as timeline_rows  # noqa: PLC0415
-    from forensics.timeline_files import file_rows  # noqa: PLC0415
+    from forensics.roles.analyse import analyse  # noqa: PLC0415  (see cli.ingest)
+    from forensics.timeline_plain import TIMELINE_FIELDS, plain_row, whole_timeline  # noqa: PLC0415
 
     clock = Clock(parse_zone(tz, "--tz"))
     start = None if since is None else parse_time(since, "--since")
@@ -91,44 +67,11 @@ def timeline(  # noqa: PLR0913  (one for each option)
         with voice.busy("working out who was active when, and what was lost"):
             analysis = analyse(opened)
             histories = chosen_histories(analysis, group)
-            # Files follow the mailbox server, whatever group is asked for.
-            history = analysis.roles()
-            evidence = file_evidence(opened, analysis, history)
-            files = file_rows(analyse_evidence(evidence, analysis, history), evidence, analysis.clocks)
-        found = timeline_rows(opened, analysis, histories, also=files, since=start, until=end)
-        rows = (timeline_row(row) for row in found if not wanted or wanted & set(row.node.split(", ")))
-        count = emit_rows(rows, fields=FIELDS, columns=timeline_columns(clock), form=form)
+            found = whole_timeline(opened, analysis, histories, since=start, until=end)
+        rows = (plain_row(row) for row in found if not wanted or wanted & set(row.node.split(", ")))
+        count = emit_rows(rows, fields=TIMELINE_FIELDS, columns=timeline_columns(clock), form=form)
         if not count and form is Format.TABLE:
             voice.note("nothing that matters shows in the evidence" + (" of that time" if start or end else ""))
-
-
-def timeline_row(row: TimelineRow) -> Row:
-    """One row with the fields of the machine formats.
-
-    `why` is null for events and clocks, `confidence` for these and for what became of a file.
-    """
-    from parsers.times import iso_utc  # noqa: PLC0415  (see cli.ingest)
-
-    concluded = row.kind in _CONCLUSIONS
-    # A clock that was set, and a file that was saved, rest on what they name, and have no name of their own.
-    named = row.kind not in {"clock_step", "file"} and bool(row.references)
-    return {
-        "time": iso_utc(row.time),
-        "earliest": iso_utc(row.low),
-        "latest": iso_utc(row.high),
-        "bounded": row.bounded,
-        "recorded": None if row.raw is None else iso_utc(row.raw),
-        "node": row.node,
-        "kind": row.kind.value,
-        "id": row.references[0] if named else None,
-        "what": str(row.what),
-        "object": row.object,
-        "detail": row.detail,
-        "known": row.mark,
-        "confidence": row.confidence,
-        "evidence": list(row.references[1:] if concluded else row.references),
-        "why": row.detail if concluded or row.kind == "file" else None,
-    }
 
 
 def timeline_columns(clock: Clock) -> list[Column]:

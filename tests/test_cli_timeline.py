@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.timeline import FIELDS
 from forensics.case.store import Case
+from forensics.timeline_plain import TIMELINE_FIELDS
 from samples.builders.evt import EvtEvent, build
 from samples.incident import Setting
 from samples.incident import build as incident
@@ -58,7 +58,7 @@ def listed(*arguments):
 def test_rows_are_in_order(case):
     """Every row has the fields of the machine formats and a time, and none comes before the one above it."""
     found = rows(case)
-    assert {tuple(row) for row in found} == {FIELDS}
+    assert {tuple(row) for row in found} == {TIMELINE_FIELDS}
     times = [row["time"] for row in found]
     assert all(map(TIME.fullmatch, times))
     assert times == sorted(times)
@@ -195,7 +195,7 @@ def test_an_empty_time_is_told(case, tmp_path):
     assert "nothing that matters" in result.stderr
     Case.create(tmp_path / "empty.db").close()
     assert rows(tmp_path / "empty.db") == []
-    assert run("timeline", tmp_path / "empty.db", "--format", "csv").stdout == ",".join(FIELDS) + "\n"
+    assert run("timeline", tmp_path / "empty.db", "--format", "csv").stdout == ",".join(TIMELINE_FIELDS) + "\n"
 
 
 def test_evidence_does_not_act_on_the_screen(tmp_path):
