@@ -17,6 +17,7 @@ from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.overwrites import overwrites
 from cli.profile import profile_app
+from cli.restore import restore
 from cli.roles import roles
 from cli.timeline import timeline
 from cli.voice import voice
@@ -60,6 +61,7 @@ app.command()(events)
 app.command()(roles)
 app.command()(timeline)
 app.command()(overwrites)
+app.command()(restore)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 app.add_typer(fdb_app, name="fdb")

@@ -33,6 +33,7 @@ from forensics.profile_rows import (
     Product,
     RebuiltFile,
     ReplicatedFile,
+    RestoreStop,
     Row,
     Service,
     Text,
@@ -89,6 +90,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     checkpoint_keys: tuple[CheckpointKey, ...] = ()
     products: tuple[Product, ...] = ()
     services: tuple[Service, ...] = ()
+    restore_stops: tuple[RestoreStop, ...] = ()
     events: tuple[EventRow, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 

@@ -201,6 +201,17 @@ class Service(Fact, frozen=True, kw_only=True):
     kind: Literal["cluster", "store", "replication", "product"]
 
 
+class RestoreStop(Fact, frozen=True, kw_only=True):
+    """A service that must not run while files are put back, by the name that people know, in the order of stopping.
+
+    `where`: on the node whose files are restored, or on every node.
+    """
+
+    name: Text
+    order: Annotated[int, msgspec.Meta(ge=1, le=99)]
+    where: Literal["node", "every node"]
+
+
 class Requirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What an insertion string must be for an event to match. Without case, blanks at the ends left out.
 

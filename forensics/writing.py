@@ -124,6 +124,10 @@ class Folder:
         finally:
             os.close(descriptor)
 
+    def open_to_lock(self, name: str) -> int:
+        """A descriptor of a regular file, open for reading and writing, for a lock; the caller closes it."""
+        return os.open(self._at(name), _READ & ~os.O_RDONLY | os.O_RDWR, dir_fd=self._handle)
+
     def read(self, name: str, most: int) -> bytes:
         """The content of a regular file, at most `most` + 1 bytes of it."""
         with self.reading(name) as descriptor:
@@ -158,6 +162,8 @@ class Folder:
                 os.close(descriptor)
             if modified_ns is not None and os.utime not in os.supports_fd:
                 os.utime(self._at(name), ns=(modified_ns, modified_ns))
+            if mode is not None and not hasattr(os, "fchmod"):
+                self.set_mode(name, mode)
         except BaseException:
             with suppress(OSError):
                 os.unlink(self._at(name), dir_fd=self._handle)

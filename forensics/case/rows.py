@@ -69,11 +69,11 @@ class EvidenceRow(NewEvidence):
 class NewFileVersion:
     """One version of a file seen in the evidence: the columns of `file_versions` without the id.
 
-    `role` is `live`, `backup` or `other`; `sha256` is None where only a listing names the file; `seen` is when the
-    version was seen, ISO 8601 UTC.
+    `evidence_id` is None for what a restore found and kept, which is no evidence. `role` is `live`, `backup` or
+    `other`; `sha256` is None where only a listing names the file; `seen` is when the version was seen, ISO 8601 UTC.
     """
 
-    evidence_id: int
+    evidence_id: int | None
     node: str | None
     name: str
     role: str

@@ -65,6 +65,9 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
         history: the roles of the mailbox server's group.
     """
     cycles = {row.name: row.seconds for row in analysis.catalogue.profile.cycles}
+    every = evidence.sets
+    # What a restore put aside is no evidence of what happened before.
+    evidence = replace(evidence, sets=tuple(one for one in every if not one.undo))
     with_files = {*evidence.live, *(one.node for one in evidence.sets)}
     world = World(analysis, history, cycles.get(_CYCLE, _CYCLE_SECONDS), with_files)
     together = _together(evidence, world)
@@ -72,7 +75,7 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
     stories = [
         story for name in evidence.names if (story := _story(name, evidence, world, (installs, forced, together)))
     ]
-    found = [replace_places(one, evidence) for story in stories for one in losses_of(story, world)]
+    found = [replace_places(one, evidence, every) for story in stories for one in losses_of(story, world)]
     found.sort(key=lambda one: (one.mended, one.earliest, one.latest, one.file, one.node, one.kind))
     numbered = tuple(replace(one, id=f"overwrite:{number}") for number, one in enumerate(found, start=1))
     histories = tuple(
@@ -84,7 +87,7 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
         for story in stories
     )
     open_losses = [one for one in numbered if not one.mended and one.kind is not Kind.DIVERGENCE]
-    return FileAnalysis(numbered, histories, evidence.sets, recommended(evidence.sets, stories, open_losses, world))
+    return FileAnalysis(numbered, histories, every, recommended(every, stories, open_losses, world))
 
 
 def analyse_files(case: Case, analysis: Analysis) -> FileAnalysis:
@@ -228,12 +231,12 @@ def _is_like(listed: Version, known: Version) -> bool:
     return listed.size == known.size and abs((listed.modified or 0) - (known.modified or 0)) <= _AT_ONCE
 
 
-def replace_places(one: Finding, evidence: FileEvidence) -> Finding:
-    """A finding with the places where its lost bytes still are."""
+def replace_places(one: Finding, evidence: FileEvidence, every: Sequence[BackupSet]) -> Finding:
+    """A finding with the places where its lost bytes still are, in undo sets too."""
     sha256 = one.lost.sha256
     sets = tuple(
         s.id
-        for s in evidence.sets
+        for s in every
         if (file := s.files.get(one.file)) is not None and file.readable and sha256 and file.version.sha256 == sha256
     )
     live = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from forensics.case.values import json_text, sql_text, text_from_sql
@@ -13,6 +14,7 @@ from forensics.files.plain import plain_version
 from forensics.files.recognise import recognise
 from forensics.files.scene import FolderTime, Scene
 from forensics.files.triggers import occasions_of
+from forensics.files.undo_sets import undo_sets
 from parsers.containers.sources import ModifiedBasis
 from parsers.kinds import tell_kind
 from parsers.times import iso_utc
@@ -56,13 +58,17 @@ def file_evidence(case: Case, analysis: Analysis, history: RoleHistory | None = 
         moment=analysis.clocks.moment,
         shown=analysis.clocks.shown,
     )
-    return recognise(_sightings(case, knowledge), scene)
+    found = recognise(_sightings(case, knowledge), scene)
+    kept = undo_sets(case, knowledge.names, len(found.sets) + 1)
+    return replace(found, sets=(*found.sets, *kept)) if kept else found
 
 
 def _sightings(case: Case, knowledge: Knowledge) -> Iterator[Sighting]:
     sql = (
         "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL,"
-        " substr(c.bytes, 1, ?) FROM file_versions v LEFT JOIN contents c ON c.sha256 = v.sha256 ORDER BY v.id"
+        " substr(c.bytes, 1, ?) FROM file_versions v LEFT JOIN contents c ON c.sha256 = v.sha256"
+        # What a restore of this program put aside is no evidence.
+        " WHERE v.evidence_id IS NOT NULL ORDER BY v.id"
     )
     for row, node, path, sha256, size, modified, kept, head in case.rows(sql, (_HEAD,)):
         shown, owner = text_from_sql(path), text_from_sql(node) if node else ""

@@ -63,6 +63,7 @@ def _assign(case: Case, rows: list[EvidenceRow]) -> None:
     _assign_archives(case, rows, assigned)
     case.connection.execute(
         "UPDATE file_versions SET node = (SELECT node FROM evidence WHERE evidence.id = file_versions.evidence_id)"
+        " WHERE evidence_id IS NOT NULL"
     )
 
 

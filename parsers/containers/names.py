@@ -22,6 +22,11 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
+def is_absolute(name: str) -> bool:
+    """Whether a member's name, as its archive states it, begins at a root or a drive of Windows or Unix."""
+    return name.startswith(("/", "\\")) or _DRIVE.match(name.replace("\\", "/")) is not None
+
+
 def escape(name: str) -> str:
     """One name (no path) with NUL, backslash, lone surrogates and undecodable bytes escaped; reversible."""
     return _TO_ESCAPE.sub(_escape, name)

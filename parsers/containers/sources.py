@@ -51,6 +51,7 @@ class Source:
             Open and read the members of one archive in one thread, best in the order in which they come.
         problems: what is wrong with this source, yet did not keep it from being read. Grows while content is read;
             complete when the stream has been read to its end.
+        absolute: its archive states an absolute name; harmless here, where nothing is ever written by these names.
     """
 
     path: str
@@ -60,6 +61,7 @@ class Source:
     modified_basis: ModifiedBasis
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
     problems: list[Problem] = field(default_factory=list, compare=False)
+    absolute: bool = False
 
 
 @dataclass(frozen=True, slots=True)

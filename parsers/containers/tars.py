@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, BinaryIO
 
 from parsers.containers import sparse
-from parsers.containers.names import MemberPaths
+from parsers.containers.names import MemberPaths, is_absolute
 from parsers.containers.sources import Budget, Folder, ModifiedBasis, Source, SourceProblem, checked_time
 from parsers.containers.streams import Shared, Window, cheap_seek, open_member, read_at
 from parsers.containers.tarformat import BLOCK, SIZE_MAX, Header, parse_header, parse_pax, pax_time
@@ -214,7 +214,7 @@ class _Tar:
         def opened() -> BinaryIO:
             return open_member(shared, head_at, content, whole, memory)
 
-        return Source(path, self._archive, whole, modified, basis, opened, problems)
+        return Source(path, self._archive, whole, modified, basis, opened, problems, is_absolute(shown))
 
     def _tell_folder(self, header: Header, stated: dict[str, bytes], name: str) -> None:
         if self._on_folder is not None and not self._paths.too_long(name) and self._budget.claim_folder():

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from parsers.containers import zipformat as zf
-from parsers.containers.names import MemberPaths
+from parsers.containers.names import MemberPaths, is_absolute
 from parsers.containers.packing import BZIP2_IN_ZIP, DEFLATE, LZMA_IN_ZIP
 from parsers.containers.sources import Budget, Folder, Source, SourceProblem, checked_time
 from parsers.containers.streams import Shared, Window, cheap_seek, open_member, read_at
@@ -245,4 +245,4 @@ class _Zip:
         def opened() -> BinaryIO:
             return open_member(shared, entry.header, content, size, budget.limits.memory)
 
-        return Source(path, self._archive, size, modified, basis, opened, problems)
+        return Source(path, self._archive, size, modified, basis, opened, problems, is_absolute(entry.name))
