@@ -22,7 +22,9 @@ from forensics.restore.model import (
 from parsers.times import iso_utc
 
 if TYPE_CHECKING:
-    from forensics.files.model import Sighting
+    from collections.abc import Sequence
+
+    from forensics.files.model import Edit, Finding, Sighting
     from forensics.restore.ground import Ground
     from forensics.restore.plan import Wish
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 _SPACE_BESIDE: Final = 256 << 10
 _CLUSTER: Final = 32 << 10
 _SHOWN: Final = 3
+# How a content came to be that holds nobody's work.
+_MADE_BY_NOBODY: Final = frozenset({"copy", "install", "rebuild", "restore"})
 
 
 def guards_of(plan: RestorePlan, ground: Ground, source: SourceSet, target: Target, wish: Wish) -> tuple[Guard, ...]:
@@ -110,16 +114,12 @@ def _active(plan: RestorePlan, ground: Ground) -> _Answer:
 
 
 def _later(plan: RestorePlan, ground: Ground) -> _Answer:
-    damage = {
-        (one.file, one.current.sha256)
-        for one in ground.losses.in_place
-        if one.current is not None and (plan.node is None or one.node == plan.node)
-    }
     faults = []
     for one in plan.files:
         if one.action is not Action.REPLACE or one.present is None or one.coming is None:
             continue
-        if (one.name, one.present.sha256) in damage:
+        findings = [f for f in ground.losses.in_place if f.file == one.name and plan.node in {None, f.node}]
+        if any(_is_damage(finding, one.present, ground) for finding in findings):
             continue
         told = _later_words(one, one.present, one.coming, ground)
         if told is not None:
@@ -127,14 +127,30 @@ def _later(plan: RestorePlan, ground: Ground) -> _Answer:
     return faults, "Nothing that was saved later is replaced."
 
 
+def _is_damage(finding: Finding, present: Present, ground: Ground) -> bool:
+    """Whether what lies there is what the loss left, and not something that somebody saved after it."""
+    if finding.current is None or finding.current.sha256 != present.sha256:
+        return False
+    return not any(
+        edit.version.sha256 == present.sha256
+        and edit.how not in _MADE_BY_NOBODY
+        and edit.time is not None
+        and edit.time > finding.latest
+        for edit in _edits(finding.file, ground)
+    )
+
+
+def _edits(name: str, ground: Ground) -> Sequence[Edit]:
+    return next((history.edits for history in ground.losses.histories if history.name == name), ())
+
+
 def _later_words(one: PlannedFile, present: Present, coming: Coming, ground: Ground) -> str | None:
     """Why the present content must not be replaced by that of the set; None where it is the earlier one."""
-    edits = next((history.edits for history in ground.losses.histories if history.name == one.name), ())
+    edits = _edits(one.name, ground)
 
     def saved(sha256: str | None) -> int | None:
-        return max(
-            (edit.time for edit in edits if edit.version.sha256 == sha256 and edit.time is not None), default=None
-        )
+        own = [edit.time for edit in edits if edit.version.sha256 == sha256 and edit.how != "copy"]
+        return max((time for time in own if time is not None), default=None)
 
     now, then = saved(present.sha256), saved(coming.sha256)
     if now is None or then is None:
@@ -143,7 +159,10 @@ def _later_words(one: PlannedFile, present: Present, coming: Coming, ground: Gro
         return f"{one.file_name}: whether its content is later than the set's cannot be told."
     if now > then:
         times = f"({iso_utc(now)}) than the set's content ({iso_utc(then)})"
-        return f"{one.file_name} was saved later {times}, and is no damage."
+        return (
+            f"{one.file_name} was saved later {times}, so it may hold changes that the set lacks: compare them"
+            " ('ccrf backups diff'), name the other files with --only, or override it."
+        )
     return None
 
 

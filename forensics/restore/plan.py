@@ -138,7 +138,9 @@ class _Step:
         if not asked:
             if findings:
                 return Action.LEAVE, f"The set does not have what it lost ({findings[0].id})."
-            return Action.LEAVE, "Nothing of it is lost that the set repairs; it was not asked for."
+            if present is not None and present.sha256 == coming.sha256:
+                return Action.LEAVE, "It has the set's content."
+            return Action.LEAVE, "Nothing of it is lost that the set repairs."
         if present is not None and present.sha256 == coming.sha256:
             return Action.KEEP, "It has this content already."
         reason = f"It repairs {' and '.join(one.id for one in mends)}." if mends else "It was asked for."
