@@ -13,7 +13,7 @@ import typer
 
 from cli.evidence import events_cell, tell_problems
 from cli.ingest import NodeName, draw_conclusions, node_name, read_evidence, tell_issues
-from cli.next_steps import has_command, step_row
+from cli.next_steps import step_row
 from cli.options import (
     FOUND,
     Clock,
@@ -168,7 +168,7 @@ def answer(case: Case, found: Findings) -> Row:
     name = str(case.path)
     steps = next_steps(case, name, found.nodes, found.logs, found.roles, found.losses)
     if losses is not None:
-        steps = [*loss_steps(name, losses, can_restore=has_command("restore")), *steps]
+        steps = [*loss_steps(name, losses), *steps]
     evidence: dict[str, Json] = {
         "files": counts.evidence,
         "kinds": dict(sorted(Counter(row.kind for row in rows).items())),

@@ -8,7 +8,7 @@ import typer
 
 from cli.cases import open_case
 from cli.explain_losses import tell_finding
-from cli.next_steps import has_command, step_row
+from cli.next_steps import step_row
 from cli.options import FOUND, CaseFile, Clock, ExitCode, OutputFormat, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import Column, Format, Row, emit_command, emit_heading, emit_line, emit_rows
 from cli.roles import CONFIDENCE_STYLES
@@ -84,10 +84,7 @@ def tell_restore(case: Path, losses: FileAnalysis, clock: Clock) -> None:
     emit_heading("What to decide" if divergences else "What to restore")
     for sentence in what_to_restore(losses, clock.show):
         emit_line(sentence)
-    can_restore = has_command("restore")
-    tell_steps(map(step_row, loss_steps(str(case), losses, can_restore=can_restore)))
-    if losses.recommended is not None and not can_restore:
-        emit_line("Putting files back is not in this version of the program.")
+    tell_steps(map(step_row, loss_steps(str(case), losses)))
 
 
 def tell_steps(steps: Iterable[Row]) -> None:

@@ -62,11 +62,8 @@ def next_steps(
     return steps
 
 
-def loss_steps(name: str, losses: FileAnalysis, *, can_restore: bool) -> list[Step]:
-    """What to do about the losses that are still in place: look at them, look at the set that has them, restore it.
-
-    The restore is left out where it cannot be done.
-    """
+def loss_steps(name: str, losses: FileAnalysis) -> list[Step]:
+    """What to do about the losses that are still in place: look at them, look at the set that has them, restore it."""
     steps = []
     for group in alike(losses.in_place)[:_STEPS_OF_A_KIND]:
         one = group[0]
@@ -78,9 +75,8 @@ def loss_steps(name: str, losses: FileAnalysis, *, can_restore: bool) -> list[St
     best = losses.recommended
     if best is not None:
         steps.append(_step(f"See what is in {best}, the set to restore.", ["ccrf", "backups", "show", name, best]))
-        if can_restore:
-            why = "Put it back: DIR is the Data folder of the node that is active, or a share of it."
-            steps.append(_step(why, ["ccrf", "restore", name, "--from", "backup", "--to", "DIR"]))
+        why = "Put it back: DIR is the Data folder of the node that is active, or a share of it."
+        steps.append(_step(why, ["ccrf", "restore", name, "--from", "backup", "--to", "DIR"]))
     return steps
 
 
