@@ -187,10 +187,14 @@ def _carried_out(
 
 def _ask(question: str) -> None:
     """Go on only where a person says yes: `RefusedError` otherwise, and where there is nobody to ask."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _is_terminal():
         raise RefusedError("nobody can be asked here: say --yes; nothing was changed")
     if not typer.confirm(question, default=False, err=True):
         raise RefusedError("declined; nothing was changed")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _go_on(case: Case, to: Path, clock: Clock, form: AnswerFormat, *, finish: bool, yes: bool) -> None:

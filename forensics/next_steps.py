@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from forensics.files.telling import alike
+from forensics.files.telling import alike, listed
 from parsers.times import TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
@@ -75,9 +75,26 @@ def loss_steps(name: str, losses: FileAnalysis) -> list[Step]:
     best = losses.recommended
     if best is not None:
         steps.append(_step(f"See what is in {best}, the set to restore.", ["ccrf", "backups", "show", name, best]))
-        why = "Put it back: DIR is the Data folder of the node that is active, or a share of it."
-        steps.append(_step(why, ["ccrf", "restore", name, "--from", "backup", "--to", "DIR"]))
+    steps += [
+        _step(
+            f"Put {listed(files)} back: DIR is the Data folder of the node that is active, or a share of it.",
+            ["ccrf", "restore", name, "--from", "backup" if one == best else one, "--to", "DIR"],
+        )
+        for one, files in _repairing(losses)[:_STEPS_OF_A_KIND]
+    ]
     return steps
+
+
+def _repairing(losses: FileAnalysis) -> list[tuple[str, list[str]]]:
+    """The sets that have what was lost, the recommended one first, each with the files that only it brings back."""
+    left = [one for one in losses.in_place if one.kind != "divergence"]
+    others = [one.id for one in reversed(losses.sets) if not one.undo and one.id != losses.recommended]
+    found = []
+    for one in (losses.recommended, *others):
+        if one is not None and (files := sorted({loss.file for loss in left if one in loss.recoverable_from})):
+            found.append((one, files))
+            left = [loss for loss in left if one not in loss.recoverable_from]
+    return found
 
 
 def _step(why: str, words: Sequence[str]) -> Step:

@@ -41,7 +41,8 @@ def file_rows(losses: FileAnalysis, evidence: FileEvidence, clocks: Clocks) -> I
             if edit.time is not None:
                 yield _change(history.name, edit, tuple(seen.get((history.name, edit.version), ())))
     for one in losses.sets:
-        if one.made is not None:
+        # What a restore put aside was made by another clock, after the incident.
+        if one.made is not None and not one.undo:
             yield _backup(one, one.made, clocks)
     for finding in losses.findings:
         yield _loss(finding)

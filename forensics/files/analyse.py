@@ -67,7 +67,7 @@ def analyse_evidence(evidence: FileEvidence, analysis: Analysis, history: RoleHi
     cycles = {row.name: row.seconds for row in analysis.catalogue.profile.cycles}
     every = evidence.sets
     # What a restore put aside is no evidence of what happened before.
-    evidence = replace(evidence, sets=tuple(one for one in every if not one.undo))
+    evidence = replace(evidence, sets=evidence.backups)
     with_files = {*evidence.live, *(one.node for one in evidence.sets)}
     world = World(analysis, history, cycles.get(_CYCLE, _CYCLE_SECONDS), with_files)
     together = _together(evidence, world)

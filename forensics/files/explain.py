@@ -94,8 +94,8 @@ def why_that_word(analysis: Analysis, history: RoleHistory, finding: Finding, se
 
 def missing_to_tell(evidence: FileEvidence, history: RoleHistory) -> list[str]:
     """What the evidence lacks to tell all that was lost, in sentences; none where it lacks nothing."""
-    nodes = sorted({*history.nodes, *evidence.live, *(one.node for one in evidence.sets)})
-    if not evidence.live and not evidence.sets and not evidence.other:
+    nodes = sorted({*history.nodes, *evidence.live, *(one.node for one in evidence.backups)})
+    if not evidence.live and not evidence.backups and not evidence.other:
         return [_NO_FILES]
     told = [*_files_missing(evidence, nodes)]
     known_by_name = sorted(
@@ -128,7 +128,7 @@ def _files_missing(evidence: FileEvidence, nodes: Sequence[str]) -> Iterator[str
             yield f"{_listed(lacking)} {'is' if len(lacking) == 1 else 'are'} not among the live files of {node}."
     if len(nodes) == 1:
         yield f"Only {nodes[0]} is in the evidence: what the other node held is not known."
-    if not any(not one.undo for one in evidence.sets):
+    if not evidence.backups:
         yield "No backup set is in the evidence: only what the files hold now is known, not what they held before."
 
 

@@ -145,6 +145,11 @@ class FileEvidence:
     collected: Mapping[str, int]
     notes: tuple[str, ...] = ()
 
+    @property
+    def backups(self) -> tuple[BackupSet, ...]:
+        """The sets that are evidence: without those that restores of this program put aside."""
+        return tuple(one for one in self.sets if not one.undo)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

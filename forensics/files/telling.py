@@ -72,9 +72,9 @@ def how_sure(losses: FileAnalysis, evidence: FileEvidence, history: RoleHistory)
     if losses.in_place:
         return ["There may be more that the evidence does not show:", *shown] if missing else []
     files = sum(map(len, evidence.live.values()))
-    if not files and not evidence.sets:
+    if not files and not evidence.backups:
         return ["What was lost cannot be told.", *shown]
-    seen = f"{counted(files, 'live file')} and {counted(len(evidence.sets), 'backup set')}"
+    seen = f"{counted(files, 'live file')} and {counted(len(evidence.backups), 'backup set')}"
     if not missing:
         return [f"No loss of a replicated file shows in {seen}; the evidence of all nodes is there to show one."]
     return [f"No loss of a replicated file shows in {seen}. That is not sure, because evidence is missing:", *shown]

@@ -167,7 +167,7 @@ def _locked(folder: Folder, token: str, case: Case, *, over: bool) -> Lock:
 
 def _into_tables(case: Case, ground: Ground) -> str:
     """Let the case's tables show the undo set too, within the caller's transaction; its id."""
-    sets = tuple(one for one in ground.files.sets if not one.undo)
+    sets = ground.files.backups
     kept = undo_sets(case, ground.files.names, len(sets) + 1)
     store_files(case, replace(ground.files, sets=(*sets, *kept)))
     store_losses(case, ground.losses)

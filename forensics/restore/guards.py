@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 _SPACE_BESIDE: Final = 256 << 10
 _CLUSTER: Final = 32 << 10
 _SHOWN: Final = 3
-# How a content came to be that holds nobody's work.
+# What says when a content came to be; a copy, or a file put back, says when it was there.
+_SAVED: Final = frozenset({"edit", "install", "rebuild"})
+# How a content came to a node without being anybody's work there.
 _MADE_BY_NOBODY: Final = frozenset({"copy", "install", "rebuild", "restore"})
 
 
@@ -149,7 +151,7 @@ def _later_words(one: PlannedFile, present: Present, coming: Coming, ground: Gro
     edits = _edits(one.name, ground)
 
     def saved(sha256: str | None) -> int | None:
-        own = [edit.time for edit in edits if edit.version.sha256 == sha256 and edit.how != "copy"]
+        own = [edit.time for edit in edits if edit.version.sha256 == sha256 and edit.how in _SAVED]
         return max((time for time in own if time is not None), default=None)
 
     now, then = saved(present.sha256), saved(coming.sha256)
