@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.output import Column, Format, emit_heading, emit_line, emit_rows
 from cli.voice import voice
+from forensics.files.telling import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,14 +21,43 @@ _STYLES = {"replace": "bold yellow", "create": "bold yellow", "keep": "green", "
 
 def tell_plan(plan: RestorePlan, clock: Clock) -> None:
     """Print what would be done, to which files, and what to do before."""
-    from forensics.restore.plain import plain_file  # noqa: PLC0415  (see cli.ingest)
-
     whose = f"{plan.node} ({plan.node_why})" if plan.node else "a node that cannot be told"
     emit_heading(f"The plan: {plan.source} to {plan.target}")
     emit_line(f"The folder is that of {whose}.")
     if plan.confidence is not None:
         emit_line(f"The loss that it repairs is {plan.confidence.value}.")
-    emit_rows(map(plain_file, plan.files), fields=(), columns=_columns(clock), form=Format.TABLE)
+    _tell_files(plan, clock)
+    _tell_times(plan, clock)
+    if plan.changing and plan.services:
+        emit_heading("Stop before")
+        for service in plan.services:
+            emit_line(f"{service.order}. {service.name}, on {_where(service.where, plan.node)}")
+        emit_line(plan.services[0].why)
+    forced = [guard for guard in plan.guards if guard.forced]
+    if forced:
+        emit_heading("Overridden")
+        for guard in forced:
+            emit_line(f"{guard.check.value}: {guard.why}")
+
+
+def _tell_files(plan: RestorePlan, clock: Clock) -> None:
+    """The files that are asked for in a table, the others in a line for each reason."""
+    from forensics.restore.plain import plain_file  # noqa: PLC0415  (see cli.ingest)
+
+    told = [one for one in plan.files if one.action != "leave"]
+    emit_rows(map(plain_file, told), fields=(), columns=_columns(clock), form=Format.TABLE)
+    left: dict[str, list[str]] = {}
+    for one in plan.files:
+        if one.action == "leave":
+            left.setdefault(one.why, []).append(one.name)
+    for why, names in left.items():
+        emit_line(f"Left as it is: {listed(names)}. {why}")
+
+
+def _tell_times(plan: RestorePlan, clock: Clock) -> None:
+    """What the last-modified times to be set mean for replication."""
+    from forensics.restore.plain import plain_file  # noqa: PLC0415  (see cli.ingest)
+
     if plan.times.value == "preserve" and plan.changing:
         emit_line(
             "The files keep the times of the set: replication may skip them, and the next failover lose them again."
@@ -39,16 +69,6 @@ def tell_plan(plan: RestorePlan, clock: Clock) -> None:
                 f"{one.file_name} gets a time later than any that the clock of {plan.node} is known to have shown:"
                 f" edits before {when} by that clock would lose against it."
             )
-    if plan.changing and plan.services:
-        emit_heading("Stop before")
-        for service in plan.services:
-            emit_line(f"{service.order}. {service.name}, on {_where(service.where, plan.node)}")
-        emit_line(plan.services[0].why)
-    failed = [guard for guard in plan.guards if guard.forced]
-    if failed:
-        emit_heading("Overridden")
-        for guard in failed:
-            emit_line(f"{guard.check.value}: {guard.why}")
 
 
 def _where(where: str, node: str | None) -> str:

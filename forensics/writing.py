@@ -11,6 +11,7 @@ names.
 from __future__ import annotations
 
 import errno
+import ntpath
 import os
 import secrets
 import stat
@@ -77,7 +78,7 @@ class Folder:
         if not _RELATIVE:
             if not path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-            return cls(path, None)
+            return cls(Path(extended(str(path))) if os.name == "nt" else path, None)
         return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
 
     def close(self) -> None:
@@ -229,6 +230,17 @@ def atomic_write(path: Path, content: bytes | Iterable[bytes], *, replace: bool 
             folder.sync()
     except OSError as error:
         raise FailedError(f"{path} could not be written: {error.strerror or error}") from error
+
+
+def extended(path: str) -> str:
+    r"""A Windows path in the form that may be longer than 260 characters: `\\?\C:\x`, `\\?\UNC\server\share\x`.
+
+    https://learn.microsoft.com/windows/win32/fileio/maximum-file-path-limitation
+    """
+    whole = ntpath.abspath(path)
+    if whole.startswith(("\\\\?\\", "\\\\.\\")):
+        return whole
+    return f"\\\\?\\UNC{whole[1:]}" if whole.startswith("\\\\") else f"\\\\?\\{whole}"
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -100,6 +100,20 @@ def test_a_folder_is_not_a_link(tmp_path: Path) -> None:
         Folder.open(tmp_path / "link")
 
 
+@pytest.mark.parametrize(
+    ("path", "long"),
+    [
+        (r"C:\a\b", r"\\?\C:\a\b"),
+        (r"C:/a/../b", r"\\?\C:\b"),
+        (r"\\NODE\C$\Data", r"\\?\UNC\NODE\C$\Data"),
+        (r"\\?\C:\a", r"\\?\C:\a"),
+    ],
+)
+def test_windows_paths_may_be_long(path: str, long: str) -> None:
+    """Drives and shares get the prefix that lifts the limit of 260 characters, once."""
+    assert writing.extended(path) == long
+
+
 def test_times_are_exact(tmp_path: Path) -> None:
     """A file is made with the last-modified time and the mode that were asked for, to the nanosecond."""
     with Folder.open(tmp_path) as folder:
