@@ -13,6 +13,7 @@ from cli.investigate import AnswerFormat, AnswerOption
 from cli.options import CaseFile, Clock, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import emit_line, emit_object
 from cli.restore_words import tell_blocked, tell_outcome, tell_plan
+from cli.text import counted
 from cli.voice import voice
 from forensics.errors import MissingPathError, RefusedError, UsageError
 from forensics.restore.model import Times
@@ -176,7 +177,7 @@ def _carried_out(
         voice.note("a dry run: nothing was changed")
         return answer | {"result": None, "next_steps": steps_after(plan)}
     if ask:
-        _ask(f"Put {len(plan.changing)} of these files into {plan.target}?")
+        _ask(f"Put {counted(len(plan.changing), 'file')} into {plan.target}?")
     outcome = carry_out(case, ground, plan, target)
     if form is AnswerFormat.TABLE:
         tell_outcome(outcome, clock)
