@@ -8,6 +8,7 @@ import typer
 
 from cli.backups import backups_app
 from cli.case_admin import verify
+from cli.checkpoints import checkpoints_app
 from cli.events import events
 from cli.evidence import evidence
 from cli.failures import GuardedGroup
@@ -64,5 +65,6 @@ app.command()(overwrites)
 app.command()(restore)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
+app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(fdb_app, name="fdb")
 app.add_typer(profile_app, name="profile")

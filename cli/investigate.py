@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from forensics.case.store import Case
+    from forensics.checkpoints.model import Checkpoint
     from forensics.coverage import LogCoverage
     from forensics.files.analyse import FileAnalysis
     from forensics.files.model import FileEvidence
@@ -55,7 +56,7 @@ DEFAULT_CASE = Path("case.db")
 # Gaps and falls of the time that are listed for each log under the table.
 DETAILS_SHOWN = 5
 # Parts of the answer that this version does not work out; null says "did not look", an empty list "looked, and none".
-NOT_YET = ("check", "checkpoints")
+NOT_YET = ("check",)
 
 
 class AnswerFormat(StrEnum):
@@ -107,7 +108,9 @@ def investigate(  # noqa: PLR0913  (one for each option)
         whole = tell_issues(opened, paths, summary)
         roles = done.analysis.roles() if done.analysis is not None else None
         logs = log_coverage(opened)
-        found = Findings(nodes_of(opened, logs, roles), logs, done.analysis, roles, done.files, done.losses)
+        found = Findings(
+            nodes_of(opened, logs, roles), logs, done.analysis, roles, done.files, done.losses, done.checkpoints
+        )
         if form is AnswerFormat.JSON:
             emit_object(answer(opened, found))
         else:
@@ -128,6 +131,7 @@ class Findings(NamedTuple):
         logs: what each log covers, each under the node whose it is.
         analysis: what the conclusions rest on; None where nothing could be concluded.
         roles: the history of the mailbox server's group; None likewise.
+        checkpoints: those of the cluster, stale or needed; None likewise.
         files, losses: live files and backup sets, and what was lost of them; None likewise.
     """
 
@@ -137,6 +141,7 @@ class Findings(NamedTuple):
     roles: RoleHistory | None
     files: FileEvidence | None
     losses: FileAnalysis | None
+    checkpoints: tuple[Checkpoint, ...] | None
 
 
 @contextmanager
@@ -157,7 +162,8 @@ def nodes_of(case: Case, logs: Sequence[LogCoverage], roles: RoleHistory | None)
 
 def answer(case: Case, found: Findings) -> Row:
     """The whole answer as one JSON object; what this version does not work out is null."""
-    from forensics.files.losses_plain import plain_finding  # noqa: PLC0415  (see cli.ingest)
+    from forensics.checkpoints.plain import plain_checkpoint  # noqa: PLC0415  (see cli.ingest)
+    from forensics.files.losses_plain import plain_finding  # noqa: PLC0415
     from forensics.files.plain import plain_set  # noqa: PLC0415
     from forensics.roles.plain import plain  # noqa: PLC0415
 
@@ -190,6 +196,7 @@ def answer(case: Case, found: Findings) -> Row:
         "overwrites": None if losses is None else list(map(plain_finding, losses.in_place)),
         "backups": None if files is None else [plain_set(one, recommended) for one in files.sets],
         **dict.fromkeys(NOT_YET),
+        "checkpoints": None if found.checkpoints is None else list(map(plain_checkpoint, found.checkpoints)),
         "next_steps": list(map(step_row, steps)),
     }
 
@@ -222,7 +229,7 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
     # Last, where it is seen: what most people came for.
     if found.losses is not None:
         tell_restore(case.path, found.losses, clock)
-    voice.note("not in this version: guidelines, checkpoints")
+    voice.note("not in this version: guidelines")
 
 
 def tell_story(analysis: Analysis, history: RoleHistory, clock: Clock) -> None:

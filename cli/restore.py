@@ -13,10 +13,10 @@ from cli.investigate import AnswerFormat, AnswerOption
 from cli.options import CaseFile, Clock, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import emit_line, emit_object
 from cli.restore_words import tell_blocked, tell_outcome, tell_plan
-from cli.text import counted
 from cli.voice import voice
 from forensics.errors import MissingPathError, RefusedError, UsageError
 from forensics.restore.model import Times
+from forensics.text import counted
 
 if TYPE_CHECKING:
     from forensics.case.store import Case

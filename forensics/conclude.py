@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from forensics import __version__
 from forensics.case import audit
+from forensics.checkpoints.analyse import CHECKPOINT_TABLES, find_checkpoints, forget_checkpoints, store_checkpoints
 from forensics.errors import CcrfError, one_line
 from forensics.files.analyse import analyse_evidence
 from forensics.files.load import FILE_TABLES, file_evidence, forget_files, store_files
@@ -18,6 +19,7 @@ from forensics.roles.analyse import CONCLUSION_TABLES, analyse, store_roles
 
 if TYPE_CHECKING:
     from forensics.case.store import Case
+    from forensics.checkpoints.model import Checkpoint
     from forensics.files.analyse import FileAnalysis
     from forensics.files.model import FileEvidence
     from forensics.roles.analyse import Analysis
@@ -30,6 +32,7 @@ class Conclusions(NamedTuple):
         analysis: who was active when; the others need it.
         files: the live files and backup sets.
         losses: what was lost of them.
+        checkpoints: those of the cluster, stale or needed.
         problem: one sentence on what failed, else None.
         error: the bug behind it; None where nothing failed, or where `problem` says all there is to say.
     """
@@ -39,6 +42,7 @@ class Conclusions(NamedTuple):
     losses: FileAnalysis | None = None
     problem: str | None = None
     error: Exception | None = None
+    checkpoints: tuple[Checkpoint, ...] | None = None
 
 
 def conclude(case: Case) -> Conclusions:
@@ -56,7 +60,7 @@ def conclude(case: Case) -> Conclusions:
         with case.transaction():
             analysis = analyse(case)
             store_roles(case, analysis)
-            done = _with_files(case, analysis)
+            done = _with_checkpoints(case, _with_files(case, analysis))
             failed = {} if done.problem is None else {"failed": done.problem}
             audit.append(case, "analyse", {"version": __version__, **_counts(case), **failed})
             return done
@@ -94,9 +98,25 @@ def _with_files(case: Case, analysis: Analysis) -> Conclusions:
     return Conclusions(analysis, files, losses, problem, failure)
 
 
+def _with_checkpoints(case: Case, done: Conclusions) -> Conclusions:
+    """The conclusions on checkpoints, into the table too. What fails here leaves the others as they are."""
+    forget_checkpoints(case)
+    if done.analysis is None:
+        return done
+    try:
+        found = find_checkpoints(done.analysis, done.analysis.roles().nodes)
+    except CcrfError as error:
+        return done._replace(problem=done.problem or str(error))
+    except Exception as error:  # noqa: BLE001 - see `conclude`
+        return done._replace(problem=done.problem or _named(error), error=done.error or error)
+    store_checkpoints(case, found)
+    return done._replace(checkpoints=found)
+
+
 def _forget(case: Case) -> None:
     forget_files(case)
     forget_losses(case)
+    forget_checkpoints(case)
 
 
 def _named(error: Exception) -> str:
@@ -106,5 +126,5 @@ def _named(error: Exception) -> str:
 def _counts(case: Case) -> dict[str, int]:
     return {
         table: case.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own names
-        for table in (*CONCLUSION_TABLES, *FILE_TABLES, *LOSS_TABLES)
+        for table in (*CONCLUSION_TABLES, *FILE_TABLES, *LOSS_TABLES, *CHECKPOINT_TABLES)
     }

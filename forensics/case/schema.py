@@ -83,7 +83,7 @@ TABLES: Final[dict[str, dict[str, type]]] = {
     },
     "checkpoints": {
         "id": int, "node": str, "resource": str, "key": str, "kind": str, "configured_by_product": int, "stale": int,
-        "evidence": str, "why": str, "command": str,
+        "evidence": str, "why": str, "command": str, "confidence": str, "online": int,
     },
     "registry_values": {
         "id": int, "evidence_id": int, "key": str, "key_written": str, "name": str, "type": int, "value": str,
@@ -236,6 +236,10 @@ def _to_3(connection: sqlite3.Connection) -> None:
 
 def _to_4(connection: sqlite3.Connection) -> None:
     """Room for registry values, sightings of checkpoints, and restores."""
+    there = {row[1] for row in connection.execute("PRAGMA table_info(checkpoints)")}
+    for column, kind in (("confidence", "TEXT"), ("online", "INTEGER")):
+        if column not in there:
+            connection.execute(f"ALTER TABLE checkpoints ADD COLUMN {column} {kind}")
     _add_tables(connection, "registry_values", "checkpoint_sightings", "curly_quotes", "restores", "restore_files")
 
 
