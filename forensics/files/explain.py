@@ -44,7 +44,7 @@ class Witness(NamedTuple):
 def places(evidence: FileEvidence) -> dict[str, tuple[Sighting, str]]:
     """Every file that is a version of a replicated one, by reference (`file:7`): itself, and where it lay."""
     found = {one.reference: (one, "other") for one in evidence.other}
-    for one in evidence.sets:
+    for one in evidence.backups:
         found |= {file.reference: (file, one.id) for file in one.files.values()}
     for files in evidence.live.values():
         found |= {file.reference: (file, "live") for file in files.values()}

@@ -186,7 +186,7 @@ def _space(plan: RestorePlan, target: Target) -> _Answer:
         return [], "How much space is left cannot be told; a full disk would be noticed before anything is replaced."
     if plan.changing and target.free < needed:
         return [f"{target.free} bytes are free, and {needed} are needed beside the old files."], ""
-    return [], f"{target.free} bytes are free, {needed} are needed."
+    return [], f"There is room for the {needed} bytes that are needed."
 
 
 def _free(target: Target, ground: Ground) -> _Answer:
