@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from forensics.files.explain import missing_to_tell
 from forensics.files.model import Kind
 from forensics.files.telling import KIND_WORDS, alike, listed
 from forensics.report.model import Fact, Verdict
@@ -27,22 +28,25 @@ _SURE: Final = {"certain": "", "probable": "probably ", "possible": "possibly "}
 _ORDER: Final = ("certain", "probable", "possible")
 
 
-def verdict(losses: FileAnalysis | None, files: FileEvidence | None) -> Verdict:
+def verdict(losses: FileAnalysis | None, files: FileEvidence | None, history: RoleHistory | None) -> Verdict:
     """What kind of answer there is."""
-    if losses is None or files is None or not (files.live or files.sets):
+    if losses is None or files is None or history is None or not (files.live or files.sets):
         return Verdict.UNKNOWN
     if any(one.kind is not Kind.DIVERGENCE for one in losses.in_place):
         return Verdict.LOST
-    return Verdict.DIVERGED if losses.in_place else Verdict.NOTHING
+    if losses.in_place:
+        return Verdict.DIVERGED
+    return Verdict.UNSURE if missing_to_tell(files, history) else Verdict.NOTHING
 
 
-def title(losses: FileAnalysis | None, files: FileEvidence | None) -> str:
+def title(losses: FileAnalysis | None, told: Verdict) -> str:
     """The answer in a few words, as sure as what it rests on."""
-    told = verdict(losses, files)
     if told is Verdict.UNKNOWN or losses is None:
         return "What was lost cannot be told from this evidence"
     if told is Verdict.NOTHING:
         return "No loss that is still in place shows in the evidence"
+    if told is Verdict.UNSURE:
+        return "No loss shows, but evidence is missing to be sure"
     wanted = [one for one in losses.in_place if told is Verdict.DIVERGED or one.kind is not Kind.DIVERGENCE]
     names = list(dict.fromkeys(one.file for one in wanted))
     # Of several the surest: that something was lost is as sure as that.

@@ -83,6 +83,7 @@ class _Gatherer:
         nodes = tuple(nodes_of(case, logs, history))
         checks, checkpoints = stored_checks(case), stored_checkpoints(case)
         selection = self._selection()
+        verdict = answer.verdict(losses, files, history)
         steps = loss_steps(CASE, losses, can_restore=self._can_restore) if losses is not None else []
         # What is cited first has its records listed for sure.
         findings = self._findings()
@@ -112,8 +113,8 @@ class _Gatherer:
             for line in part.rows.rows:
                 self._citer.cite(line.edit.evidence if line.edit else (), _OF_OTHERS)
         return Report(
-            title=answer.title(losses, files),
-            verdict=answer.verdict(losses, files),
+            title=answer.title(losses, verdict),
+            verdict=verdict,
             group=history.group if history else None,
             nodes=nodes,
             reference=history.nodes[0] if history and history.nodes else None,

@@ -32,6 +32,7 @@ class Verdict(StrEnum):
     LOST = "lost"
     DIVERGED = "diverged"
     NOTHING = "nothing"
+    UNSURE = "unsure"
     UNKNOWN = "unknown"
 
 

@@ -43,6 +43,10 @@ _TRACKS: Final = (
 )
 # Of rows that lie far outside of what the logs cover only those are drawn that lie within half of that span.
 _OUTSIDE: Final = 0.5
+BARS: Final = 200
+"""So many bars of a node are drawn: the longest; the others would be thinner than a line."""
+MOVES: Final = 100
+"""So many moves are drawn: the first and the last."""
 
 
 class Bar(NamedTuple):
@@ -125,6 +129,7 @@ class Picture:
     Attributes:
         start, end: FILETIME at the left and the right edge of the plot.
         outside: how many of the rows lie so far outside that they are not drawn.
+        bars_left, moves_left: how many short intervals, and how many moves, are not drawn because there are too many.
     """
 
     width: float
@@ -140,6 +145,8 @@ class Picture:
     lanes: tuple[Lane, ...]
     moves: tuple[Move, ...]
     outside: int
+    bars_left: int
+    moves_left: int
 
 
 class _Scale(NamedTuple):
@@ -175,6 +182,7 @@ def picture(
     names = [name for name, _ in _TRACKS if any(_track(row) == name for row in within)]
     height = _BAR + 10 + _TRACK * len(names)
     lanes = []
+    bars_left = 0
     for number, node in enumerate(lanes_of):
         y = _TOP + number * (height + _LANE_GAP)
         tracks = tuple(
@@ -185,8 +193,12 @@ def picture(
             )
             for at, name in enumerate(names)
         )
-        lanes.append(Lane(node, clocks.get(node, ""), y, height, _bars(history, node, scale), tracks))
+        bars = _bars(history, node, scale)
+        bars_left += max(0, len(bars) - BARS)
+        lanes.append(Lane(node, clocks.get(node, ""), y, height, bars[:BARS], tracks))
     bottom = lanes[-1].y + height
+    moves = list(_moves(history, lanes, scale))
+    drawn_moves = moves if len(moves) <= MOVES else [*moves[: MOVES // 2], *moves[-(MOVES // 2) :]]
     return Picture(
         width=WIDTH,
         height=bottom + _BOTTOM,
@@ -199,8 +211,10 @@ def picture(
         bar=_BAR,
         ticks=ticks(scale.start, scale.end, LEFT, RIGHT),
         lanes=tuple(lanes),
-        moves=tuple(_moves(history, lanes, scale)),
+        moves=tuple(drawn_moves),
         outside=len(drawn) - len(within) if span is None else 0,
+        bars_left=bars_left,
+        moves_left=len(moves) - len(drawn_moves),
     )
 
 

@@ -162,7 +162,7 @@
 
   // What a sign says, at once: where the pointer is, or the focus. Escape takes it away.
   Picture.prototype.hints = function () {
-    var self = this, tip = this.figure.querySelector(".tip");
+    var self = this, tip = this.figure.querySelector(".hint");
     this.svg.querySelectorAll("a").forEach(function (one) {
       var title = one.querySelector("title");
       if (!title) { return; }
