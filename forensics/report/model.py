@@ -176,6 +176,7 @@ class CheckpointPart(NamedTuple):
     kind: str
     configured_by_product: bool
     stale: bool | None
+    confidence: str
     evidence: tuple[str, ...]
     why: str
     command: str

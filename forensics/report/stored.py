@@ -32,7 +32,8 @@ def stored_checks(case: Case) -> tuple[CheckPart, ...]:
 def stored_checkpoints(case: Case) -> tuple[CheckpointPart, ...]:
     """The checkpoints, by node, resource and key."""
     sql = (
-        "SELECT id, node, resource, key, kind, configured_by_product, stale, evidence, why, command FROM checkpoints"
+        "SELECT id, node, resource, key, kind, configured_by_product, stale, evidence, why, command,"
+        " confidence FROM checkpoints"
         " ORDER BY node, resource, key, id"
     )
     return tuple(
@@ -44,6 +45,7 @@ def stored_checkpoints(case: Case) -> tuple[CheckpointPart, ...]:
             kind=_text(row[4]),
             configured_by_product=bool(row[5]),
             stale=None if row[6] is None else bool(row[6]),
+            confidence=_text(row[10]),
             evidence=_list(row[7]),
             why=_text(row[8]),
             command=_text(row[9]),
