@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.cases import open_case
-from cli.next_steps import has_command
 from cli.options import CaseFile, Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.output import emit_line
 from cli.voice import voice
@@ -78,7 +77,7 @@ def write_report(case: Case, folder: Path, done: Conclusions | None = None) -> P
     from forensics.writing import atomic_write  # noqa: PLC0415
 
     with voice.busy("writing the report"):
-        page = report_html(case, done, can_restore=has_command("restore"))
+        page = report_html(case, done)
     refuse_no_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

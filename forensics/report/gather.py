@@ -55,23 +55,22 @@ _CLOSEUPS: Final = 2
 _LEAST_MARGIN: Final = 30 * TICKS_PER_SECOND
 
 
-def gather(case: Case, done: Conclusions, *, can_restore: bool) -> Report:
+def gather(case: Case, done: Conclusions) -> Report:
     """Everything that the page says of a case.
 
     Args:
         case: ingested and finished.
         done: what is concluded of it; what is None there is left out, and `problem` is told.
-        can_restore: whether the program has `ccrf restore`.
 
     Raises:
         FailedError: the case cannot be read.
     """
-    return _Gatherer(case, done, can_restore=can_restore).report()
+    return _Gatherer(case, done).report()
 
 
 class _Gatherer:
-    def __init__(self, case: Case, done: Conclusions, *, can_restore: bool) -> None:
-        self._case, self._done, self._can_restore = case, done, can_restore
+    def __init__(self, case: Case, done: Conclusions) -> None:
+        self._case, self._done = case, done
         self._files, self._losses = done.files, done.losses
         self._history: RoleHistory | None = done.analysis.roles() if done.analysis is not None else None
         self._citer = Citer()
@@ -84,7 +83,7 @@ class _Gatherer:
         checks, checkpoints = stored_checks(case), stored_checkpoints(case)
         selection = self._selection()
         verdict = answer.verdict(losses, files, history)
-        steps = loss_steps(CASE, losses, can_restore=self._can_restore) if losses is not None else []
+        steps = loss_steps(CASE, losses) if losses is not None else []
         # What is cited first has its records listed for sure.
         findings = self._findings()
         moves = _ends(history.transitions if history else (), _ROLES)

@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from forensics.case.store import Case
 
 
-def report_html(case: Case, done: Conclusions | None = None, *, can_restore: bool = True) -> bytes:
+def report_html(case: Case, done: Conclusions | None = None) -> bytes:
     """The page of a case, UTF-8. Nothing is written; the same case gives the same bytes.
 
     Args:
         case: ingested and finished.
         done: its conclusions, where they are at hand; else they are worked out.
-        can_restore: whether the steps may name `ccrf restore`.
 
     Raises:
         FailedError: the case cannot be read.
@@ -32,4 +31,4 @@ def report_html(case: Case, done: Conclusions | None = None, *, can_restore: boo
         history = analysis.roles()
         files = file_evidence(case, analysis, history)
         done = Conclusions(analysis, files, analyse_evidence(files, analysis, history))
-    return render(gather(case, done, can_restore=can_restore))
+    return render(gather(case, done))
