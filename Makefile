@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := cli forensics parsers samples
-SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.toml' -o -name py.typed)
+SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.toml' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name py.typed)
 # Part of the stamps' name, so that a deleted file means a new wheel as a changed one does.
 LISTING := $(shell printf '%s\n' $(SOURCES) | sort | cksum | cut -d' ' -f1)
 WHEEL = $(firstword $(wildcard build/wheel/*.whl))
@@ -37,6 +37,8 @@ demo: .venv/installed-$(LISTING)
 	@$(BIN)/ccrf overwrites demo/case.db --explain overwrite:1
 	@echo; echo '$$ ccrf overwrites demo/case.db'
 	@$(BIN)/ccrf overwrites demo/case.db
+	@echo; echo '$$ ccrf report demo/case.db -o demo'
+	@$(BIN)/ccrf report demo/case.db -o demo
 
 # The tests import the installed wheel, never this folder; CCRF_INSTALLED lets a test hold that.
 test: .venv/test-$(LISTING)

@@ -18,6 +18,7 @@ from cli.investigate import investigate
 from cli.options import Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.overwrites import overwrites
 from cli.profile import profile_app
+from cli.report import report
 from cli.restore import restore
 from cli.roles import roles
 from cli.timeline import timeline
@@ -63,6 +64,7 @@ app.command()(roles)
 app.command()(timeline)
 app.command()(overwrites)
 app.command()(restore)
+app.command()(report)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 app.add_typer(checkpoints_app, name="checkpoints")

@@ -30,6 +30,7 @@ from cli.options import (
 from cli.output import Column, Format, Json, Row, emit_heading, emit_line, emit_object, emit_rows
 from cli.overwrites import tell_restore, tell_steps
 from cli.paths import refuse_case_in_evidence, refuse_existing_case, require_evidence, require_files
+from cli.report import refuse_no_folder, refuse_report_in_evidence, write_report
 from cli.roles import tell_bars
 from cli.voice import voice
 from forensics.files.telling import losses_story
@@ -66,6 +67,10 @@ class AnswerFormat(StrEnum):
     JSON = "json"
 
 
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="DIR", help="Also write the report, DIR/report.html.", show_default=False),
+]
 AnswerOption = Annotated[AnswerFormat, typer.Option("--format", help="table for people, json for programs.")]
 
 
@@ -77,6 +82,7 @@ def investigate(  # noqa: PLR0913  (one for each option)
     jobs: Jobs = None,
     profile: ProfileFile = None,
     source_tz: SourceZone = None,
+    report: ReportFolder = None,
     form: AnswerOption = AnswerFormat.TABLE,
     tz: ScreenZone = None,
     exit_code: ExitCode = False,
@@ -89,7 +95,7 @@ def investigate(  # noqa: PLR0913  (one for each option)
     on stderr, and the exit code is 3.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
-    from forensics.coverage import log_coverage  # noqa: PLC0415  (see cli.ingest)
+    from forensics.coverage import log_coverage, nodes_of  # noqa: PLC0415  (see cli.ingest)
     from forensics.ingest.account import IngestOptions  # noqa: PLC0415
     from forensics.profile import load_profile  # noqa: PLC0415
 
@@ -100,6 +106,9 @@ def investigate(  # noqa: PLR0913  (one for each option)
     refuse_case_in_evidence(case or DEFAULT_CASE, paths)
     if case is None:
         refuse_existing_case(DEFAULT_CASE)
+    if report is not None:
+        refuse_no_folder(report)
+        refuse_report_in_evidence(report, paths)
     require_files(paths)
     load_profile(profile)  # a mistake in it is told before a case is made
     with _opened(case) as opened:
@@ -115,6 +124,8 @@ def investigate(  # noqa: PLR0913  (one for each option)
             emit_object(answer(opened, found))
         else:
             tell(opened, found, clock)
+        if report is not None:
+            voice.note(f"report: {write_report(opened, report, done)}")
     if done.problem is not None:
         raise typer.Exit(1)
     if not whole:
@@ -150,14 +161,6 @@ def _opened(case: Path | None) -> Iterator[Case]:
 
     with Case.create(DEFAULT_CASE) if case is None else Case.open_or_create(case) as opened:
         yield opened
-
-
-def nodes_of(case: Case, logs: Sequence[LogCoverage], roles: RoleHistory | None) -> list[str]:
-    """The nodes that the evidence is from or tells of, sorted."""
-    covered = {log.evidence_id for log in logs}
-    of_files = {row.node for row in case.evidence() if row.node and row.id not in covered}
-    of_logs = {log.node for log in logs if log.node}
-    return sorted(of_files | of_logs | set(roles.nodes if roles is not None else ()))
 
 
 def answer(case: Case, found: Findings) -> Row:

@@ -13,9 +13,10 @@ from parsers.problems import ProblemKind
 from parsers.times import TICKS_PER_SECOND, iso_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from forensics.case.store import Case, EvidenceRow
+    from forensics.roles.model import RoleHistory
 
 LISTED: Final = 50
 """How many gaps, and how many steps, are listed for one log: the largest."""
@@ -136,6 +137,14 @@ def log_coverage(case: Case) -> list[LogCoverage]:
         for row in case.evidence()
         if row.kind in {"evt", "evtx"} or row.live or row.recovered
     ]
+
+
+def nodes_of(case: Case, logs: Sequence[LogCoverage], roles: RoleHistory | None) -> list[str]:
+    """The nodes that the evidence is from or tells of, sorted."""
+    covered = {log.evidence_id for log in logs}
+    of_files = {row.node for row in case.evidence() if row.node and row.id not in covered}
+    of_logs = {log.node for log in logs if log.node}
+    return sorted(of_files | of_logs | set(roles.nodes if roles is not None else ()))
 
 
 def _accounts(case: Case) -> Iterator[tuple[int, _Account]]:
