@@ -76,9 +76,10 @@ class Folder:
     def open(cls, path: Path) -> Self:
         """Open a folder; `OSError` where there is none (`NotADirectoryError`), or where the path is itself a link."""
         if not _RELATIVE:
-            if not path.is_dir():
+            there = Path(extended(str(path))) if os.name == "nt" else path
+            if _what(there.lstat()) != "a folder":
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
-            return cls(Path(extended(str(path))) if os.name == "nt" else path, None)
+            return cls(there, None)
         return cls(path, os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC))
 
     def close(self) -> None:

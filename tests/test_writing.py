@@ -150,3 +150,21 @@ def test_a_folder_that_cannot_be_synced(tmp_path: Path, monkeypatch: pytest.Monk
                 folder.sync()
         else:
             folder.sync()
+
+
+def test_a_system_without_descriptors_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where names cannot be resolved against an open folder everything is done by paths, and links are refused too."""
+    monkeypatch.setattr(writing, "_RELATIVE", False)
+    atomic_write(tmp_path / "a", b"one")
+    with Folder.open(tmp_path) as folder:
+        folder.create("b", [b"two"], modified_ns=1_199_966_435_000_000_000, mode=0o440)
+        folder.rename("b", "a")
+        folder.sync()
+        assert folder.names() == ["a"]
+        assert folder.read("a", 10) == b"two"
+        folder.remove("a")
+        folder.remove("a")
+    (tmp_path / "link").symlink_to(tmp_path)
+    for path in (tmp_path / "link", tmp_path / "none"):
+        with pytest.raises(OSError, match=r"Not a directory|No such file"):
+            Folder.open(path)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from forensics.case.store import Case
     from forensics.restore.ground import Ground
     from forensics.restore.journal import Journal
+    from forensics.restore.lock import Holder
     from forensics.restore.model import RestorePlan, Target
 
 
@@ -81,6 +82,8 @@ def carry_out(
         raise RefusedError(f"{plan.target} could not be opened: {error.strerror or error}") from error
     with folder:
         over = any(guard.check is Check.FREE and (guard.passed or guard.forced) for guard in plan.guards)
+        if _said(holder_of(folder)) != _said(target.holder):
+            raise RefusedError(f"another restore to {plan.target} has begun since the plan was made; nothing was changed")
         with _locked(folder, token, case, over=over) as lock:
             try:
                 check_renames(folder, token)
@@ -156,6 +159,10 @@ def _unfinished(case: Case, folder: Folder) -> Journal | None:
     real = os.path.realpath(folder.path)
     found = journals.open_at(case, real, holder.token) if holder is not None and holder.token else None
     return found or journals.open_at(case, real, None)
+
+
+def _said(holder: Holder | None) -> tuple[str, str] | None:
+    return None if holder is None else (holder.case_id, holder.token)
 
 
 def _locked(folder: Folder, token: str, case: Case, *, over: bool) -> Lock:
