@@ -83,7 +83,7 @@ def carry_out(
     with folder:
         over = any(guard.check is Check.FREE and (guard.passed or guard.forced) for guard in plan.guards)
         if _said(holder_of(folder)) != _said(target.holder):
-            raise RefusedError(f"another restore to {plan.target} has begun since the plan was made; nothing was changed")
+            raise RefusedError(f"another restore to {plan.target} has begun since: nothing was changed")
         with _locked(folder, token, case, over=over) as lock:
             try:
                 check_renames(folder, token)
