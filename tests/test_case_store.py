@@ -278,6 +278,7 @@ def test_a_case_of_an_older_version_becomes_one_of_today(
             case.connection.execute(f"ALTER TABLE backup_sets DROP COLUMN {name}")
         for name in ("confidence", "online"):
             case.connection.execute(f"ALTER TABLE checkpoints DROP COLUMN {name}")
+        case.connection.execute("ALTER TABLE contents DROP COLUMN left_out")
         if version == 1:
             case.connection.execute("ALTER TABLE role_intervals DROP COLUMN contradicted_by")
         case.connection.execute(f"PRAGMA user_version = {version}")

@@ -9,6 +9,7 @@ from forensics import __version__
 from forensics.case.audit import GENESIS, last_hash, row_hash
 from forensics.case.schema import TABLES, index_new_events
 from forensics.case.values import json_text
+from forensics.files.load import leave_contents_out
 from forensics.redact.columns import is_json, mapped, parsed, rows_with_text, text_columns
 from forensics.redact.words import AUDIT_ACTION
 
@@ -35,6 +36,7 @@ def apply_to(copy: Case, change: Callable[[str, bool], str]) -> None:
     _drop_foreign(copy)
     for table in _EMPTIED:
         copy.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    leave_contents_out(copy)
     copy.connection.execute(f"INSERT INTO {_SEARCH}({_SEARCH}) VALUES ('delete-all')")  # noqa: S608
     for table, columns in text_columns(copy.connection):
         _table(copy, table, columns, change)
