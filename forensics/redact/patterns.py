@@ -26,7 +26,8 @@ _PROFILE: Final = re.compile(
     r"((?:documents and settings|users|profiles)[\\/]{1,2})([^\\/:*?\"<>|\x00-\x1f]{1,64})(?=[\\/])", re.IGNORECASE
 )
 _DN: Final = re.compile(r"(?<![A-Za-z])(cn|ou|dc|o|uid)=((?:[^,/;\"\\=<>+\r\n\x00]|\\[^\r\n]){1,100})", re.IGNORECASE)
-_ACCOUNT: Final = re.compile(r"(?<![\w\\.:/-])([A-Za-z0-9][\w.-]{0,63})\\([\w.$-]{1,64})(?![\w\\])")
+_ACCOUNT: Final = re.compile(r"(?<![\w\\.:/-])([A-Za-z0-9][\w.-]{0,63})\\([\w.$'-]{1,64})(?![\w\\])")
+_WHOLE_ACCOUNT: Final = re.compile(r"([A-Za-z0-9][\w.-]{0,63})\\([^\\/\"\[\]:;|=,+*?<>@\x00-\x1f]{1,64})")
 _HOST: Final = re.compile(r"(?<![\w.@-])(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}(?![\w-])")
 _DN_KINDS: Final = {"cn": NameKind.NAME, "uid": NameKind.USER, "ou": NameKind.ORG, "o": NameKind.ORG}
 
@@ -78,7 +79,7 @@ def _addresses(text: str, *, versions: bool) -> Iterator[Sign]:
 def accounts(text: str) -> Iterator[tuple[str, str]]:
     r"""What may be a domain and an account: `CONTOSO\name`."""
     for found in _ACCOUNT.finditer(text):
-        yield found[1], found[2].rstrip(".")
+        yield found[1], found[2].rstrip(".'")
 
 
 def hosts(text: str) -> Iterator[str]:
@@ -89,7 +90,7 @@ def hosts(text: str) -> Iterator[str]:
 
 def is_account(text: str) -> tuple[str, str] | None:
     """Domain and account of a text that is nothing else."""
-    found = _ACCOUNT.fullmatch(text)
+    found = _WHOLE_ACCOUNT.fullmatch(text)
     return (found[1], found[2]) if found else None
 
 

@@ -78,7 +78,7 @@ class _Recognition:
         for name in names:
             name.bare = name.text.casefold() not in ordinary or name.kind is NameKind.SID
         for word in also:
-            names.add(NameKind.WORD, word, "--also").bare = True
+            names.add(NameKind.WORD, word, "named by the analyst").bare = True
         return self._found
 
     def _add(self, kind: NameKind, text: str, how: str, before: str | None = None) -> None:
