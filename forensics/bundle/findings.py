@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from forensics.checkpoints.analyse import find_checkpoints
+from forensics.checkpoints.plain import plain_checkpoint
 from forensics.files.analyse import analyse_evidence
 from forensics.files.load import file_evidence
 from forensics.files.losses_plain import plain_finding
@@ -35,6 +37,8 @@ def finding_files(case: Case) -> Iterator[tuple[str, Iterable[str]]]:
     yield "findings/roles.json", (json_text(plain(history), indent=2), "\n")
     yield "findings/overwrites.json", json_rows(map(plain_finding, losses.in_place))
     yield "findings/backups.json", json_rows(plain_set(one, losses.recommended) for one in evidence.sets)
+    checkpoints = find_checkpoints(analysis, history.nodes)
+    yield "findings/checkpoints.json", json_rows(map(plain_checkpoint, checkpoints))
     files = list(file_rows(losses, evidence, analysis.clocks))
     rows = timeline(case, analysis, [history], also=files)
     yield "timeline.csv", csv_lines(map(plain_row, rows), TIMELINE_FIELDS)
