@@ -244,6 +244,8 @@ def extended(path: str) -> str:
     if whole.startswith(("\\\\?\\", "\\\\.\\")):
         return whole
     return f"\\\\?\\UNC{whole[1:]}" if whole.startswith("\\\\") else f"\\\\?\\{whole}"
+
+
 def publish(made: Path, path: Path) -> None:
     """Give a finished and synced file of the same file system the name `path`, unless something has it.
 

@@ -68,12 +68,10 @@ def file_evidence(case: Case, analysis: Analysis, history: RoleHistory | None = 
 
 def _sightings(case: Case, knowledge: Knowledge) -> Iterator[Sighting]:
     sql = (
-        "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL,"
+        "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL, c.left_out,"
         " substr(c.bytes, 1, ?) FROM file_versions v LEFT JOIN contents c ON c.sha256 = v.sha256"
         # What a restore of this program put aside is no evidence.
         " WHERE v.evidence_id IS NOT NULL ORDER BY v.id"
-        "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL, c.left_out,"
-        " substr(c.bytes, 1, ?) FROM file_versions v LEFT JOIN contents c ON c.sha256 = v.sha256 ORDER BY v.id"
     )
     for row, node, path, sha256, size, modified, kept, left_out, head in case.rows(sql, (_HEAD,)):
         shown, owner = text_from_sql(path), text_from_sql(node) if node else ""

@@ -82,14 +82,26 @@ def _changed(text: str, change: Callable[[str, bool], str], *, as_json: bool, st
     return text if new == value else json_text(new)
 
 
+def _without_places(detail: str) -> str:
+    """What an entry of the audit says, without the folders of a restore: they are the analyst's machine's."""
+    value = parsed(detail)
+    if not isinstance(value, dict):
+        return detail
+    for name in ("source", "target"):
+        if isinstance(value.get(name), str) and set(value[name]) & set("/\\"):
+            value[name] = None
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
 def _audit(copy: Case, original: str) -> None:
     """Make the chain anew over the texts as they are now, and say in its last row of which chain it was made."""
     previous, number, time = GENESIS, 0, "1601-01-01T00:00:00.000000Z"
     rows = copy.connection.execute("SELECT id, time, action, detail FROM audit ORDER BY id").fetchall()
-    for number, time, action, detail in rows:
+    for number, time, action, stated in rows:
+        detail = _without_places(stated)
         own = row_hash(previous, number, time, action, detail)
-        sql = "UPDATE audit SET previous_hash = ?, hash = ? WHERE id = ?"
-        copy.connection.execute(sql, (previous, own, number))
+        sql = "UPDATE audit SET detail = ?, previous_hash = ?, hash = ? WHERE id = ?"
+        copy.connection.execute(sql, (detail, previous, own, number))
         previous = own
     detail = json.dumps(
         {
