@@ -123,6 +123,8 @@ def test_findings_are_what_the_commands_print(whole):
         "timeline.csv": ["timeline", case, "--format", "csv"],
     }.items():
         assert (bag / "data" / name).read_text(encoding="utf-8") == done(*command).stdout
+    done("report", case, "-o", case.parent / "report")
+    assert (bag / "data/report.html").read_bytes() == (case.parent / "report/report.html").read_bytes()
     assert json.loads((bag / "data/findings/overwrites.json").read_text())[0]["kind"] == "lost_update"
 
 

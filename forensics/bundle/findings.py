@@ -1,4 +1,4 @@
-"""What a case concludes, as files: the JSON and CSV that the commands print."""
+"""What a case concludes, as files: the JSON and CSV that the commands print, and the report."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from forensics.checkpoints.analyse import find_checkpoints
 from forensics.checkpoints.plain import plain_checkpoint
+from forensics.conclude import Conclusions
 from forensics.files.analyse import analyse_evidence
 from forensics.files.load import file_evidence
 from forensics.files.losses_plain import plain_finding
 from forensics.files.plain import plain_set
 from forensics.forms import csv_lines, json_rows, json_text
+from forensics.report.make import report_html
 from forensics.roles.analyse import analyse
 from forensics.roles.plain import plain
 from forensics.timeline import timeline
@@ -40,5 +42,7 @@ def finding_files(case: Case) -> Iterator[tuple[str, Iterable[str]]]:
     checkpoints = find_checkpoints(analysis, history.nodes)
     yield "findings/checkpoints.json", json_rows(map(plain_checkpoint, checkpoints))
     files = list(file_rows(losses, evidence, analysis.clocks))
+    page = report_html(case, Conclusions(analysis, evidence, losses, checkpoints=checkpoints))
+    yield "report.html", (page.decode("utf-8"),)
     rows = timeline(case, analysis, [history], also=files)
     yield "timeline.csv", csv_lines(map(plain_row, rows), TIMELINE_FIELDS)
