@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.backups import backups_app
+from cli.bundle import bundle_app
 from cli.case_admin import verify
 from cli.checkpoints import checkpoints_app
 from cli.events import events
@@ -68,5 +69,6 @@ app.command()(report)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(bundle_app, name="bundle")
 app.add_typer(fdb_app, name="fdb")
 app.add_typer(profile_app, name="profile")

@@ -200,13 +200,16 @@ class Folder:
                 raise
 
 
-def atomic_write(path: Path, content: bytes | Iterable[bytes], *, replace: bool = True) -> None:
+def atomic_write(
+    path: Path, content: bytes | Iterable[bytes], *, replace: bool = True, mode: int | None = None
+) -> None:
     """Write a file whole or not at all, in place of a regular file of that name or, without `replace`, of nothing.
 
     Args:
         path: where; the folder must be there.
         content: all of it, or in parts.
         replace: whether a file that is there is replaced.
+        mode: its permission bits; None: those of the file that is replaced, else what the process gives new files.
 
     Raises:
         RefusedError: the path is a link, a folder or a device, or is there and must not be replaced.
@@ -222,7 +225,7 @@ def atomic_write(path: Path, content: bytes | Iterable[bytes], *, replace: bool 
             if there is not None and (not replace or not there.is_file):
                 what = "exists already" if there.is_file else f"is {there.what}, and no regular file"
                 raise RefusedError(f"{path} {what}; name another place, or move it away")
-            folder.create(temporary, parts, mode=None if there is None else there.mode)
+            folder.create(temporary, parts, mode=there.mode if mode is None and there is not None else mode)
             try:
                 folder.rename(temporary, path.name)
             except BaseException:
@@ -242,6 +245,32 @@ def extended(path: str) -> str:
     if whole.startswith(("\\\\?\\", "\\\\.\\")):
         return whole
     return f"\\\\?\\UNC{whole[1:]}" if whole.startswith("\\\\") else f"\\\\?\\{whole}"
+
+
+def publish(made: Path, path: Path) -> None:
+    """Give a finished and synced file of the same file system the name `path`, unless something has it.
+
+    Raises:
+        RefusedError: something has that name, were it a dangling link.
+        FailedError: the system refuses it.
+    """
+    taken = f"{path} exists already; name another place, or move it away"
+    try:
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # No hard links here (FAT, some shares).
+            if os.path.lexists(path):
+                raise FileExistsError from None
+            made.rename(path)
+        with Folder.open(Path(os.path.realpath(path.parent))) as folder:
+            folder.sync()
+    except FileExistsError:
+        raise RefusedError(taken) from None
+    except OSError as error:
+        raise FailedError(f"{path} could not be written: {error.strerror or error}") from error
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -59,9 +59,11 @@ def stored_content(case: Case, reference: str) -> StoredContent:
         name, path, node, modified, sha256 = found
     else:
         sha256 = _hash(case, match[2].lower())
-    row = next(case.rows("SELECT bytes FROM contents WHERE sha256 = ?", (sha256,)), None)
+    row = next(case.rows("SELECT bytes, left_out FROM contents WHERE sha256 = ?", (sha256,)), None)
     if row is None or row[0] is None:
         why = "it was listed without its content" if sha256 is None else "it was too large to keep"
+        if row is not None and row[1] is not None:
+            why = "this copy of a case, with pseudonyms for names, holds no contents"
         raise FailedError(f"{case.path} does not hold the content of {reference.strip()}: {why}")
     return StoredContent(reference.strip(), name, path, node, modified, sha256, bytes(row[0]))
 

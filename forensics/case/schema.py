@@ -42,7 +42,7 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "id": int, "path": str, "root": str, "container": str, "modified": str, "modified_filetime": int,
         "modified_basis": str,
     },
-    "contents": {"sha256": str, "size": int, "bytes": bytes},
+    "contents": {"sha256": str, "size": int, "bytes": bytes, "left_out": str},
     "backup_sets": {
         "id": int, "node": str, "location": str, "made": str, "trigger": str, "files": str, "missing": str,
         "complete": int, "consistent": int, "recommended": int, "confidence": str, "evidence": str, "why": str,
@@ -235,11 +235,13 @@ def _to_3(connection: sqlite3.Connection) -> None:
 
 
 def _to_4(connection: sqlite3.Connection) -> None:
-    """Room for registry values, sightings of checkpoints, and restores."""
+    """Room for registry values, sightings of checkpoints, restores, and contents that a redacted copy leaves out."""
     there = {row[1] for row in connection.execute("PRAGMA table_info(checkpoints)")}
     for column, kind in (("confidence", "TEXT"), ("online", "INTEGER")):
         if column not in there:
             connection.execute(f"ALTER TABLE checkpoints ADD COLUMN {column} {kind}")
+    if "left_out" not in {row[1] for row in connection.execute("PRAGMA table_info(contents)")}:
+        connection.execute("ALTER TABLE contents ADD COLUMN left_out TEXT")
     _add_tables(connection, "registry_values", "checkpoint_sightings", "curly_quotes", "restores", "restore_files")
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FILE_TABLES: Final = ("backup_sets",)
 """The tables of the case that `store_files` fills; it sets `role` and `backup_set_id` of `file_versions` beside."""
 
+SET_APART: Final = "firebird"
+"""What `contents.left_out` says of a content that is not the product's; of others `kept`."""
+_SET_APART: Final = "its content is a Firebird database, which has the same extension"
 # Enough for every signature that tells a foreign container from an opaque file.
 _HEAD: Final = 4096
 
@@ -65,12 +68,12 @@ def file_evidence(case: Case, analysis: Analysis, history: RoleHistory | None = 
 
 def _sightings(case: Case, knowledge: Knowledge) -> Iterator[Sighting]:
     sql = (
-        "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL,"
+        "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL, c.left_out,"
         " substr(c.bytes, 1, ?) FROM file_versions v LEFT JOIN contents c ON c.sha256 = v.sha256"
         # What a restore of this program put aside is no evidence.
         " WHERE v.evidence_id IS NOT NULL ORDER BY v.id"
     )
-    for row, node, path, sha256, size, modified, kept, head in case.rows(sql, (_HEAD,)):
+    for row, node, path, sha256, size, modified, kept, left_out, head in case.rows(sql, (_HEAD,)):
         shown, owner = text_from_sql(path), text_from_sql(node) if node else ""
         match = knowledge.match(shown, owner)
         if match is not None:
@@ -80,17 +83,24 @@ def _sightings(case: Case, knowledge: Knowledge) -> Iterator[Sighting]:
                 name=match.name,
                 path=shown,
                 version=Version(sha256, size, modified),
-                readable=bool(kept),
-                set_apart=_set_apart(head),
+                # A copy with pseudonyms leaves contents out, and concludes what the case does that has them.
+                readable=bool(kept) or left_out is not None,
+                set_apart=_SET_APART if left_out == SET_APART else _set_apart(head),
             )
 
 
 def _set_apart(head: bytes | None) -> str | None:
     """Why a content is not the product's; None where nothing says so."""
     # Asked as a .fdb: of the opaque formats only this name makes the difference.
-    if head and tell_kind(bytes(head), "x.fdb").note == "firebird":
-        return "its content is a Firebird database, which has the same extension"
-    return None
+    return _SET_APART if head and tell_kind(bytes(head), "x.fdb").note == SET_APART else None
+
+
+def leave_contents_out(case: Case) -> None:
+    """Take the bytes of all contents out of a case and keep what conclusions need of them, within a transaction."""
+    kept = "SELECT rowid, substr(bytes, 1, ?) FROM contents WHERE bytes IS NOT NULL"
+    rows = case.connection.execute(kept, (_HEAD,)).fetchall()
+    told = [(SET_APART if _set_apart(head) else "kept", row) for row, head in rows]
+    case.connection.executemany("UPDATE contents SET bytes = NULL, left_out = ? WHERE rowid = ?", told)
 
 
 def _folders(case: Case) -> dict[str, list[FolderTime]]:

@@ -28,6 +28,7 @@ from forensics.ingest.nodes import NodeBasis
 from forensics.ingest.readers import NOT_READABLE, NOT_SUPPORTED, READERS, ReadContext
 from forensics.ingest.register import Register
 from forensics.ingest.rows import node_name
+from forensics.places import keep_places
 from forensics.profile import load_profile, profile_of, profile_text
 from parsers.containers.folders import own_name
 from parsers.containers.sources import Source, SourceProblem
@@ -117,7 +118,7 @@ class _Ingest:
 
     def run(self, paths: Sequence[Path]) -> IngestSummary:
         names = [own_name(path) for path in paths]
-        self._begin(names)
+        self._begin(names, paths)
         try:
             for path, name in zip(paths, names, strict=True):
                 self._register.root = name
@@ -141,9 +142,10 @@ class _Ingest:
         audit.append(self._case, "ingest_end", {**counts, "not_whole": len(summary.issues)})
         return summary
 
-    def _begin(self, names: list[str]) -> None:
+    def _begin(self, names: list[str], paths: Sequence[Path]) -> None:
         options = self._options
         with self._case.transaction():
+            keep_places(self._case, paths)
             if options.profile is not None:
                 self._case.set_setting(PROFILE_SETTING, profile_text(options.profile).text)
             detail = {

@@ -1,0 +1,249 @@
+"""Which names a case shows: those that its conclusions know, those of certain fields, those of a name's form."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from forensics.case.values import strings_from_json
+from forensics.redact.columns import is_json, pieces, rows_with_text, text_columns
+from forensics.redact.model import PEOPLE, NameKind, Names
+from forensics.redact.patterns import accounts, hosts, is_account, is_address, signs
+from forensics.redact.wellknown import DOMAINS, FIELDS, KEY_ROOTS, LABELS, PLACES, USERS
+from forensics.redact.words import own_words
+from forensics.roles.analyse import analyse
+from forensics.roles.groups import group_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from forensics.case.store import Case
+
+_LEAST: Final = 2
+_MOST: Final = 320
+_REMEMBERED: Final = 500_000
+_CANDIDATES: Final = 200_000
+_MADE_UP: Final = re.compile(r"UNKNOWN-\d+", re.IGNORECASE)
+# `Exchange Information Store Instance (CMS1)`: resources carry the name of what they belong to.
+_RESOURCE: Final = re.compile(
+    r"\b(?:exchange [\w ]{1,60}|network name|ip address|cluster name)[^()]{0,40}\(([A-Za-z0-9][\w-]{0,62})\)",
+    re.IGNORECASE,
+)
+_PSEUDONYM: Final = re.compile(rf"(?<![^\W_])(?:{'|'.join(NameKind)})-\d+(?![^\W_])", re.IGNORECASE)
+_NETBIOS: Final = 15
+
+
+class Recognised:
+    """What was found.
+
+    Attributes:
+        names: all of them.
+        like_pseudonyms: texts of the evidence that look like pseudonyms, casefolded: these are not given.
+    """
+
+    def __init__(self) -> None:
+        self.names = Names()
+        self.like_pseudonyms: set[str] = set()
+
+
+def recognise(case: Case, also: Iterable[str] = ()) -> Recognised:
+    """The names that are to be replaced in a case. `also`: words that the analyst names.
+
+    Raises:
+        FailedError: the case cannot be read.
+        ProfileError: its profile cannot be used.
+    """
+    return _Recognition(case).run(also)
+
+
+class _Recognition:
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._found = Recognised()
+        self._accounts: Counter[tuple[str, str]] = Counter()
+        self._hosts: set[str] = set()
+        self._seen: set[int] = set()
+
+    def run(self, also: Iterable[str]) -> Recognised:
+        self._concluded()
+        self._columns()
+        self._events()
+        for table, columns in text_columns(self._case.connection):
+            if table != "events":
+                self._table(table, columns)
+        self._candidates()
+        names = self._found.names
+        ordinary = own_words()
+        for name in names:
+            name.bare = name.text.casefold() not in ordinary or name.kind is NameKind.SID
+        for word in also:
+            names.add(NameKind.WORD, word, "named by the analyst").bare = True
+        return self._found
+
+    def _add(self, kind: NameKind, text: str, how: str, before: str | None = None) -> None:
+        """Note a name, taken apart where it is several."""
+        text = text.strip().strip("\0")
+        if kind in PEOPLE or kind is NameKind.HOST:
+            text = text.removesuffix("$")
+        if kind in {NameKind.HOST, NameKind.DOMAIN, NameKind.USER}:
+            text = text.strip(".").lstrip("\\")
+        if "\\" in text and kind is NameKind.USER:
+            domain, _, text = text.partition("\\")
+            before = f"{domain}\\"
+            self._add(NameKind.DOMAIN, domain, how)
+        folded = text.casefold()
+        if not _LEAST <= len(text) <= _MOST or not any(char.isalnum() for char in text):
+            return
+        if kind is NameKind.ADDRESS or is_address(text):
+            self._found.names.add(NameKind.ADDRESS, text, how)
+        elif text.isdecimal() or folded in USERS or folded in DOMAINS or _MADE_UP.fullmatch(text):
+            return
+        elif kind is NameKind.HOST:
+            self._host(text, how)
+        elif kind is NameKind.DOMAIN:
+            self._domain(text, how)
+        elif how.startswith("local part") and folded in LABELS:
+            return
+        else:
+            self._found.names.add(kind, text, how, before)
+
+    def _host(self, text: str, how: str) -> None:
+        label, dot, domain = text.partition(".")
+        if label.casefold() not in LABELS and not label.isdecimal():
+            self._found.names.add(NameKind.HOST, label, how)
+            if len(label) > _NETBIOS:
+                self._found.names.add(NameKind.HOST, label[:_NETBIOS], f"{how}, cut as NetBIOS does")
+        if dot:
+            self._domain(domain, how)
+
+    def _domain(self, text: str, how: str) -> None:
+        if text.casefold() in LABELS | KEY_ROOTS:
+            return
+        self._found.names.add(NameKind.DOMAIN, text, how)
+        labels = text.split(".")
+        for label in labels[:-1] if len(labels) > 1 else ():
+            if label.casefold() not in LABELS and len(label) > _LEAST and not label.isdecimal():
+                self._found.names.add(NameKind.DOMAIN, label, f"part of a domain; {how}")
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    def _concluded(self) -> None:
+        """Nodes, names that look like nodes, groups."""
+        analysis = analyse(self._case)
+        evidence = analysis.evidence
+        well_known = {row.name.casefold() for row in analysis.catalogue.profile.cluster_groups}
+        for node in evidence.nodes:
+            self._found.names.add(NameKind.NODE, node, "node")
+        mailbox = (analysis.roles().group or "").casefold()
+        for group in group_names(evidence.observations):
+            if group.casefold() not in well_known:
+                kind = NameKind.CMS if group.casefold() == mailbox else NameKind.GROUP
+                self._add(kind, group, "cluster group")
+        for alias in evidence.aliases:
+            self._add(NameKind.HOST, alias, "computer of events, and no node")
+
+    def _columns(self) -> None:
+        """Columns that hold names of computers."""
+        for table, column in (
+            ("events", "computer"),
+            ("events", "node"),
+            ("evidence", "node"),
+            ("file_versions", "node"),
+        ):
+            sql = f"SELECT DISTINCT [{column}] FROM [{table}] WHERE typeof([{column}]) = 'text'"  # noqa: S608
+            for (text,) in self._case.rows(sql):
+                self._add(NameKind.HOST, text, "computer of events")
+        for (resource,) in self._case.rows(
+            "SELECT resource FROM checkpoints UNION SELECT resource FROM checkpoint_sightings"
+        ):
+            if isinstance(resource, str):
+                self._resource(resource)
+
+    def _resource(self, text: str) -> None:
+        for found in _RESOURCE.finditer(text):
+            self._add(NameKind.CMS, found[1], "resource of the cluster")
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def _events(self) -> None:
+        """Fields that hold names, and names by their form."""
+        columns = ["source", "event_id", "names", "strings", "message", "user_sid", "payload", "log"]
+        for batch in rows_with_text(self._case.connection, "events", columns):
+            for _, (source, event_id, names, strings, message, *others) in batch:
+                key = (source, event_id, names, strings)
+                if isinstance(strings, str) and hash(key) not in self._seen:
+                    self._remember(hash(key))
+                    self._fields(str(source), event_id, names, strings)
+                versions = str(source).casefold() == "msiinstaller"
+                for text in (message, *others):
+                    if isinstance(text, str):
+                        self._text(text, versions=versions)
+
+    def _remember(self, key: int) -> None:
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen.add(key)
+
+    def _fields(self, source: str, event_id: object, names: object, strings: str) -> None:
+        values = strings_from_json(strings)
+        folded = source.casefold()
+        places = PLACES.get((folded, event_id), {}) if isinstance(event_id, int) else {}
+        labels = strings_from_json(names) if isinstance(names, str) else []
+        for at, value in enumerate(values, 1):
+            if not value:
+                continue
+            kind = places.get(at)
+            label = labels[at - 1] if at <= len(labels) else None
+            if kind is None and label:
+                kind = FIELDS.get(label.replace(" ", "").casefold())
+            if kind is not None and len(value) <= _MOST and "\n" not in value:
+                self._add(kind, value, f"field of {source}")
+            elif (account := is_account(value)) is not None:
+                self._account(*account, "account of an event")
+            self._text(value, versions=folded == "msiinstaller")
+
+    def _account(self, domain: str, user: str, how: str) -> None:
+        if domain.casefold() not in KEY_ROOTS | DOMAINS and not user.casefold().endswith((".exe", ".dll", ".sys")):
+            self._add(NameKind.DOMAIN, domain, how)
+            self._add(NameKind.USER, user, how, f"{domain}\\")
+
+    # --- any text -----------------------------------------------------------------------------------------------------
+
+    def _table(self, table: str, columns: list[str]) -> None:
+        for batch in rows_with_text(self._case.connection, table, columns):
+            for _, values in batch:
+                for column, value in zip(columns, values, strict=True):
+                    if isinstance(value, str):
+                        for text in pieces(value, as_json=is_json(table, column)):
+                            self._text(text)
+
+    def _text(self, text: str, *, versions: bool = False) -> None:
+        key = hash((text, versions))
+        if len(text) <= _LEAST or key in self._seen:
+            return
+        self._remember(key)
+        for sign in signs(text, versions=versions):
+            self._add(sign.kind, sign.text, sign.how, sign.before)
+        if "-" in text:
+            self._found.like_pseudonyms.update(found.casefold() for found in _PSEUDONYM.findall(text))
+        if "(" in text:
+            self._resource(text)
+        if "\\" in text and len(self._accounts) < _CANDIDATES:
+            self._accounts.update(accounts(text))
+        if "." in text and len(self._hosts) < _CANDIDATES:
+            self._hosts.update(hosts(text))
+
+    def _candidates(self) -> None:
+        r"""Hosts of domains that are known, and accounts of them, in any text."""
+        names = self._found.names
+        domains = {name.text.casefold() for name in names if name.kind is NameKind.DOMAIN}
+        for host in sorted(self._hosts):
+            labels = host.casefold().split(".")
+            # A suffix of two labels or more: `x.local` alone makes nothing a host.
+            if any(".".join(labels[at:]) in domains for at in range(1, len(labels) - 1)):
+                self._add(NameKind.HOST, host, "host of a known domain")
+        machines = {name.text.casefold() for name in names if name.kind in {NameKind.NODE, NameKind.HOST}}
+        for domain, user in sorted(self._accounts):
+            if domain.casefold() in domains | machines:
+                self._add(NameKind.USER, user, "account of a known domain", f"{domain}\\")

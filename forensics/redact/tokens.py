@@ -1,0 +1,96 @@
+r"""Words found as tokens, without case, all at once.
+
+A token has no letter or digit before or behind it: `EXNODE1` is one in `EXNODE1_old`, `exnode1$` and `"EXNODE1"`, none
+in `EXNODE12`. An escape is no letter: in `\nEXNODE1`, as JSON and logs write a line break, it is one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+_LEFT: Final = (
+    r"(?:(?<![^\W_])|(?<=\\[abfnrtv0])|(?<=\\x[0-9a-f]{2})|(?<=\\u[0-9a-f]{4})|(?<=%[0-9a-f]{2})|(?<=&lt;)|(?<=&gt;))"
+)
+_RIGHT: Final = r"(?![^\W_])"
+_DEEPEST: Final = 60
+
+_Tree = dict[str, Any]  # by letter what may follow; "" where a word ends
+
+
+class Tokens:
+    """A set of words, each with what it stands for."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        self._words: dict[str, str] = {}
+        for word, meaning in words.items():
+            for form in {word, unicodedata.normalize("NFC", word), unicodedata.normalize("NFD", word)}:
+                self._words.setdefault(form.casefold(), meaning)
+        self.longest = max(map(len, self._words), default=0)
+        self.ascii = all(word.isascii() for word in self._words)
+        self._pattern = re.compile(_LEFT + _alternatives(self._words) + _RIGHT, re.IGNORECASE) if words else None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._words)
+
+    def replaced(self, text: str, replace: Callable[[str, str], str]) -> str:
+        """The text with `replace(meaning, found)` in place of each word found."""
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(lambda found: replace(self._meaning(found[0]), found[0]), text)
+
+    def found(self, text: str) -> Iterator[str]:
+        """The meaning of each word found, in their order."""
+        if self._pattern is not None:
+            for found in self._pattern.finditer(text):
+                yield self._meaning(found[0])
+
+    def _meaning(self, found: str) -> str:
+        meaning = self._words.get(found.casefold())
+        if meaning is None:
+            # Letters that are equal without case and not when folded (the Turkish i).
+            equal = (word for word in self._words if re.fullmatch(re.escape(word), found, re.IGNORECASE))
+            meaning = self._words[next(equal)]
+        return meaning
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    """A pattern for all words, the longest first; as a tree of letters, so that thousands cost no more than a few."""
+    tree: _Tree = {}
+    for word in words:
+        at = tree
+        for char in word:
+            at = at.setdefault(char, {})
+        at[""] = {}
+    if _depth(tree) > _DEEPEST:
+        return "(?:" + "|".join(re.escape(word) for word in sorted(words, key=lambda word: (-len(word), word))) + ")"
+    return _branch(tree)
+
+
+def _depth(tree: _Tree) -> int:
+    """How deep groups would be nested."""
+    deepest = 0
+    waiting = [(tree, 0)]
+    while waiting:
+        at, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        waiting += [(below, depth + (len(at) > 1)) for below in at.values()]
+    return deepest
+
+
+def _branch(tree: _Tree) -> str:
+    ways = []
+    for char in sorted(tree):
+        if not char:
+            continue
+        text, below = re.escape(char), tree[char]
+        while len(below) == 1 and "" not in below:
+            ((only, below),) = below.items()
+            text += re.escape(only)
+        ways.append(text if set(below) == {""} else text + _branch(below))
+    inner = ways[0] if len(ways) == 1 and "" not in tree else f"(?:{'|'.join(ways)})"
+    return f"{inner}?" if "" in tree and ways else inner

@@ -1,0 +1,69 @@
+"""Words that are nobody's name: those of this program, of its product knowledge, and of Windows.
+
+A user may be called like one of them ("mark", "backup"). Replaced everywhere, it would take the program's own texts and
+the product's names apart, so it is replaced only where it stands as a user.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.resources.abc import Traversable
+
+AUDIT_ACTION: Final = "redact"
+"""The audit's word for names that were replaced."""
+
+_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_PACKAGES: Final = ("forensics", "parsers")
+_TEXTS: Final = (".toml", ".html", ".css", ".js", ".j2", ".jinja", ".svg")
+# Words of SQL in a case's schema, and of SQLite's own tables.
+_SQL: Final = frozenset(
+    {
+        "autoindex", "automerge", "blob", "columnsize", "config", "content", "create", "data", "docsize", "float",
+        "fts", "hashsize", "idx", "index", "integer", "key", "not", "null", "on", "primary", "rank", "real",
+        "references", "sqlite", "stat", "table", "tbl", "text", "unique", "using", "version", "virtual",
+    }
+)  # fmt: skip
+
+
+@cache
+def own_words() -> frozenset[str]:
+    """Every word of this program's texts, field names and product knowledge, casefolded, two letters or more.
+
+    Taken from the program itself: what it can write into a bundle is in it. Words of its documentation are not.
+    """
+    words = set(_SQL)
+    for package in _PACKAGES:
+        for file in _files(resources.files(package)):
+            text = file.read_text(encoding="utf-8")
+            for piece in _constants(text) if file.name.endswith(".py") else [text]:
+                words.update(word.casefold() for word in _WORD.findall(piece))
+    return frozenset(words)
+
+
+def _files(folder: Traversable) -> Iterator[Traversable]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir():
+            yield from _files(entry)
+        elif entry.name.endswith((".py", *_TEXTS)):
+            yield entry
+
+
+def _constants(source: str) -> Iterator[str]:
+    """The texts in a module but for its documentation, and the names that become fields."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            # Documentation; walked as an expression of its own, so its text is passed over below.
+            node.value.value = None
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id.replace("_", " ")
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg.replace("_", " ")
