@@ -1,6 +1,7 @@
 # make demo    a two-node incident, investigated, explained and searched
 # make test    the tests, against the built wheel
 # make lint    ruff and mypy
+# make docs    the documentation as pages, every warning being an error
 # make accuracy  how right the conclusions are, on 1,000 simulated incidents of each kind (minutes)
 # Needs Python 3.11 or newer and nothing else; everything is installed into .venv.
 
@@ -16,7 +17,7 @@ LISTING := $(shell printf '%s\n' $(SOURCES) | sort | cksum | cut -d' ' -f1)
 WHEEL = $(firstword $(wildcard build/wheel/*.whl))
 DEMO := samples/incidents/failover-in-window.zip
 
-.PHONY: demo test lint format wheel-check bench accuracy clean
+.PHONY: demo test lint format docs wheel-check bench accuracy clean
 .DELETE_ON_ERROR:
 
 demo: .venv/installed-$(LISTING)
@@ -58,6 +59,10 @@ wheel-check: .venv/wheel-$(LISTING)
 	@$(BIN)/python -m zipfile -l $(WHEEL) | awk 'NR > 1 {print $$1}' | grep -v dist-info | LC_ALL=C sort > build/wheel.txt
 	@diff build/tree.txt build/wheel.txt && echo "The wheel holds every file of the tree ($$(wc -l < build/tree.txt))."
 
+docs: .venv/docs-$(LISTING)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
+
 bench: .venv/installed-$(LISTING)
 	$(PIP) install '$(WHEEL)[bench]'
 	$(BIN)/python benchmarks/run.py
@@ -94,3 +99,7 @@ clean:
 .venv/lint-$(LISTING): .venv/test-$(LISTING)
 	$(PIP) install '$(WHEEL)[lint]'
 	@rm -f .venv/lint-* && touch $@
+
+.venv/docs-$(LISTING): .venv/installed-$(LISTING)
+	$(PIP) install '$(WHEEL)[docs]'
+	@rm -f .venv/docs-* && touch $@
