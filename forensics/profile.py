@@ -31,7 +31,9 @@ from forensics.profile_rows import (
     MessageFile,
     Named,
     Product,
+    ProgramFile,
     RebuiltFile,
+    RegistryKey,
     ReplicatedFile,
     RestoreStop,
     Row,
@@ -88,6 +90,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     log_sources: tuple[LogSource, ...] = ()
     message_files: tuple[MessageFile, ...] = ()
     checkpoint_keys: tuple[CheckpointKey, ...] = ()
+    registry_keys: tuple[RegistryKey, ...] = ()
+    program_files: tuple[ProgramFile, ...] = ()
     products: tuple[Product, ...] = ()
     services: tuple[Service, ...] = ()
     restore_stops: tuple[RestoreStop, ...] = ()

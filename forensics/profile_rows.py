@@ -183,6 +183,45 @@ class CheckpointKey(Fact, frozen=True, kw_only=True):
     key: Text
 
 
+def _check_registry_key(key: str) -> None:
+    if key.startswith("\\") or key.endswith("\\") or "\\\\" in key or key.upper().startswith("HKEY_"):
+        raise ValueError("a key is written relative to HKEY_LOCAL_MACHINE, with single backslashes between its parts")
+    if any("*" in part and part != "*" for part in key.split("\\")):
+        raise ValueError("a star stands for one whole part of a key")
+
+
+class RegistryKey(Fact, frozen=True, kw_only=True):
+    """A registry key whose values are kept, relative to HKEY_LOCAL_MACHINE; a `*` stands for any one part of it.
+
+    Attributes:
+        part: what it is of: the product; the scanner that the store loads; a cluster resource, its registry and crypto
+            checkpoints; a cluster node; a cluster group.
+        below: whether what lies below it is kept too.
+        known_by: values that its root has, all of them, where the key was saved as a hive of its own.
+    """
+
+    key_field: ClassVar[str] = "key"
+    field_checks: ClassVar[Mapping[str, Callable[[Any], None]]] = {"key": _check_registry_key}
+    key: Text
+    part: Literal["product", "scanner", "resource", "checkpoints", "crypto_checkpoints", "node", "group"]
+    below: bool = False
+    known_by: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what can never match."""
+        _check_registry_key(self.key)
+
+
+class ProgramFile(Fact, frozen=True, kw_only=True):
+    """A file of the product that is gone when the product is; names compare without case.
+
+    `part`: the library that the store loads for scanning, or another one.
+    """
+
+    name: Text
+    part: Literal["scanner", "program"]
+
+
 class Product(Fact, frozen=True, kw_only=True):
     """A glob over product names, without case: whose installation and removal matter."""
 

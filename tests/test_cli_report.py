@@ -124,26 +124,36 @@ def test_what_could_not_be_concluded_is_said(tmp_path, evidence, monkeypatch):
     assert "AppEvent.Evt" in page
 
 
-def test_guidelines_and_checkpoints_are_told_where_there_are_any(tmp_path, case):
+def test_guidelines_and_checkpoints_are_told(tmp_path, case):
     """Rows of the tables `checks` and `checkpoints` are in the page with their words, in sections of their own."""
-    assert run("report", case, "-o", tmp_path / "without").exit_code == 0
-    page = (tmp_path / "without" / "report.html").read_text(encoding="utf-8")
-    if 'id="guidelines"' not in page:
-        with Case.open(case, write=True) as opened, opened.transaction():
-            opened.connection.execute(
-                "INSERT INTO checks VALUES ('G02', 'Install while passive', 'violation', 'certain', '[\"event:1\"]',"
-                " 'It was installed while active.', 'Restore the set.', NULL)"
-            )
-    if 'id="checkpoints"' not in page:
-        with Case.open(case, write=True) as opened, opened.transaction():
-            opened.connection.execute(
-                "INSERT INTO checkpoints(id, node, resource, key, kind, configured_by_product, stale, evidence, why,"
-                " command) VALUES (1, 'EXNODE1', 'Store (CMS1)', 'SOFTWARE\\Key', 'registry', 1, 1, '[\"file:1\"]',"
-                " 'The product is gone.', 'cluster res')"
-            )
-    assert run("report", case, "-o", tmp_path / "with").exit_code == 0
-    page = (tmp_path / "with" / "report.html").read_text(encoding="utf-8")
-    assert 'id="guidelines"' in page
-    assert 'id="checkpoints"' in page
-    assert "G02" in page
-    assert "Store (CMS1)" in page or "checkpoint" in page
+    with Case.open(case, write=True) as opened, opened.transaction():
+        opened.connection.executemany(
+            "INSERT OR REPLACE INTO checks(id, title, status, confidence, evidence, why, remedy, would_decide)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    "G02",
+                    "Passive <first>",
+                    "violation",
+                    "certain",
+                    '["event:1"]',
+                    "It was active.",
+                    "Put it back.",
+                    None,
+                ),
+                ("G03", "Never there", "unknown", "possible", "[]", "Nothing tells.", None, "The System log."),
+            ],
+        )
+        opened.connection.execute(
+            "INSERT OR REPLACE INTO checkpoints(id, node, resource, key, kind, configured_by_product, stale, evidence,"
+            " why, command, confidence) VALUES (1, 'EXNODE1', 'Store (CMS1)', 'SOFTWARE\\Key', 'registry', 1, 1,"
+            " '[\"file:1\"]', 'The product is gone.', 'cluster res \"Store\" /check', 'probable')"
+        )
+    assert run("report", case, "-o", tmp_path / "out").exit_code == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for words in (
+        'id="guidelines"', 'id="checkpoints"', 'id="check-G02"', "Passive &lt;first&gt;", "violated", "Put it back.",
+        "The System log.", "look at G02", 'href="#event-1"', 'id="event-1"', 'id="checkpoint-1"', "Store (CMS1)",
+        "cluster res &#34;Store&#34; /check", 'href="#file-1"', 'id="file-1"', "1 stale checkpoint",
+    ):  # fmt: skip
+        assert words in page

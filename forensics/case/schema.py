@@ -86,12 +86,12 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "evidence": str, "why": str, "command": str, "confidence": str, "online": int,
     },
     "registry_values": {
-        "id": int, "evidence_id": int, "key": str, "key_written": str, "name": str, "type": int, "value": str,
+        "id": int, "evidence_id": int, "key": str, "key_written": str, "name": str, "type": str, "value": str,
         "data": bytes,
     },
     "checkpoint_sightings": {
-        "id": int, "evidence_id": int, "resource": str, "resource_guid": str, "key": str, "kind": str, "form": str,
-        "line": int,
+        "id": int, "evidence_id": int, "resource": str, "cut": int, "resource_guid": str, "slot": str, "key": str,
+        "kind": str, "form": str, "line": int,
     },
     "curly_quotes": {"id": int, "evidence_id": int, "line": int, "text": str},
     "restores": {

@@ -26,10 +26,12 @@ from forensics.ingest.logs import check_log, read_log
 from forensics.ingest.message_files import read_message_file
 from forensics.ingest.nodes import NodeBasis
 from forensics.ingest.readers import NOT_READABLE, NOT_SUPPORTED, READERS, ReadContext
+from forensics.ingest.records import RECORD_READERS
 from forensics.ingest.register import Register
 from forensics.ingest.rows import node_name
 from forensics.places import keep_places
 from forensics.profile import load_profile, profile_of, profile_text
+from forensics.registry_keys import RegistryKeys
 from parsers.containers.folders import own_name
 from parsers.containers.sources import Source, SourceProblem
 from parsers.containers.walk import walk
@@ -57,6 +59,9 @@ _KIND_WORDS = {
     Kind.EVT: "an event log of Server 2003 (.evt)",
     Kind.EVTX: "an event log of Server 2008 (.evtx)",
     Kind.ARCHIVE: "an archive",
+    Kind.REGISTRY_HIVE: "a registry hive",
+    Kind.REGISTRY_EXPORT: "a registry export",
+    Kind.CHECKPOINT_LISTING: "a listing of checkpoints",
     Kind.MESSAGE_FILE: "a Windows program",
 }
 
@@ -110,6 +115,7 @@ class _Ingest:
         self._on_progress = on_progress
         self._profile = load_profile(options.profile) if options.profile else profile_of(case)
         self._knowledge = Knowledge(self._profile)
+        self._registry_keys = RegistryKeys(self._profile)
         self._register = Register(case, node_name((options.node or "").strip()), strict=options.strict)
         self._summary = self._register.summary
         self._explicit: set[str] = set()
@@ -242,6 +248,8 @@ class _Ingest:
             self._log(source, print_, guess, problems)
         elif guess.misnamed and guess.claimed in _FIRM_PROMISES:
             self._register.failed(source, print_, problems, guess.kind)
+        elif guess.kind in RECORD_READERS:
+            self._records(source, print_, guess.kind, problems)
         elif guess.kind is Kind.MESSAGE_FILE:
             self._message_file(source, print_, problems)
         elif guess.kind is Kind.FILE_LISTING:
@@ -298,6 +306,19 @@ class _Ingest:
             self._keep(source, print_, evidence_id, problems)
         elif status == "ignored":
             self._ignored(source, _KIND_WORDS.get(guess.kind, guess.kind))
+        self._register.files.append([source.path, print_.sha256, 0])
+        self._register.close(evidence_id, source.path, status, problems)
+
+    def _records(self, source: Source, print_: Fingerprint, kind: Kind, problems: list[Problem]) -> None:
+        """A file that holds neither events nor contents, but records of its own kind."""
+        evidence_id = self._register.add(source, print_, kind, "partial")
+        with print_.open(source) as stream:
+            account = RECORD_READERS[kind](self._case, stream, evidence_id, source.path, self._registry_keys)
+        problems += account.problems
+        status = "partial" if account.status == "read" and harmful(problems) else account.status
+        self._case.update_evidence(evidence_id, status=status, facts=account.facts)
+        if status == "ignored":
+            self._ignored(source, f"{_KIND_WORDS[kind]} of which nothing matters here")
         self._register.files.append([source.path, print_.sha256, 0])
         self._register.close(evidence_id, source.path, status, problems)
 

@@ -85,6 +85,8 @@ def facts(
         number = Counter(one.status for one in checks)
         words = (("violation", "violated"), ("pass", "kept"), ("unknown", "unknown"))
         parts = [f"{number[status]} {word}" for status, word in words if number[status]]
+        broken = [one.id for one in checks if one.status == "violation"]
+        parts += [f"look at {listed(broken)}"] if broken else []
         told.append(Fact("Guidelines", ", ".join(parts) or "none applies", "bad" if number["violation"] else ""))
     if checkpoints:
         stale = sum(one.stale is True for one in checkpoints)

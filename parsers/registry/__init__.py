@@ -1,0 +1,1 @@
+"""The Windows registry: hives and exports, as one shape of value."""
