@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from cli.ingest import node_name
 from cli.investigate import AnswerFormat, AnswerOption
 from cli.options import CaseFile, Clock, Quiet, ScreenZone, Verbose, parse_zone
 from cli.output import emit_line, emit_object
+from cli.restore_checkpoints import clean_up
 from cli.restore_words import tell_blocked, tell_outcome, tell_plan
 from cli.voice import voice
 from forensics.errors import MissingPathError, RefusedError, UsageError
@@ -62,6 +64,29 @@ Force = Annotated[
         "--force", metavar="REASON", help="Override guards; the reason goes into the audit.", show_default=False
     ),
 ]
+class Checkpoints(StrEnum):
+    """What becomes of stale registry checkpoints beside a restore."""
+
+    SCRIPT = "script"
+    RUN = "run"
+    SKIP = "skip"
+
+
+OfCheckpoints = Annotated[
+    Checkpoints,
+    typer.Option(
+        "--checkpoints", help="Stale registry checkpoints: script writes cleanup.cmd beside CASE, run uses --runner."
+    ),
+]
+Runner = Annotated[
+    str | None,
+    typer.Option(
+        "--runner",
+        metavar="CMD",
+        help="With --checkpoints run: gets each command as its last argument, such as 'ssh admin@{node}'.",
+        show_default=False,
+    ),
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Finish a restore to DIR that was cut off.")]
 Rollback = Annotated[bool, typer.Option("--rollback", help="Undo the last restore to DIR, cut off or finished.")]
 
@@ -79,6 +104,8 @@ def restore(  # noqa: PLR0913  (one for each option)
     mtime: Mtime = Times.NEWEST,
     assume_stopped: AssumeStopped = False,
     force: Force = None,
+    checkpoints: OfCheckpoints = Checkpoints.SCRIPT,
+    runner: Runner = None,
     resume: Resume = False,
     rollback: Rollback = False,
     form: AnswerOption = AnswerFormat.TABLE,
@@ -98,6 +125,8 @@ def restore(  # noqa: PLR0913  (one for each option)
     wants = [bool(source), resume, rollback]
     if sum(wants) != 1:
         raise UsageError("say one of --from SOURCE, --resume and --rollback")
+    if (checkpoints is Checkpoints.RUN) != (runner is not None):
+        raise UsageError("--checkpoints run and --runner CMD go together")
     if force is not None and not force.strip():
         raise UsageError("--force needs a reason in words: it goes into the audit")
     if not to.exists() and not to.is_symlink():
@@ -121,8 +150,13 @@ def restore(  # noqa: PLR0913  (one for each option)
         if form is AnswerFormat.TABLE:
             tell_plan(plan, clock)
         answer = _carried_out(opened, (ground, found, target, plan), clock, form, ask=not yes, dry_run=dry_run)
+        cleaned = None
+        if not dry_run and checkpoints is not Checkpoints.SKIP:
+            cleaned = clean_up(opened, ground.analysis, runner, told=form is AnswerFormat.TABLE)
         if form is AnswerFormat.JSON:
-            emit_object(answer)
+            emit_object(answer | {"checkpoints": None if cleaned is None else cleaned.as_row()})
+    if cleaned is not None and cleaned.exit_code:
+        raise typer.Exit(cleaned.exit_code)
 
 
 def _planned(case: Case, source: str, to: Path, wish: Any) -> tuple[Ground, SourceSet, Target, RestorePlan]:
