@@ -12,6 +12,7 @@ from cli.case_admin import verify
 from cli.checkpoints import checkpoints_app
 from cli.events import events
 from cli.evidence import evidence
+from cli.export import export
 from cli.failures import GuardedGroup
 from cli.fdb import fdb_app
 from cli.ingest import ingest
@@ -66,6 +67,7 @@ app.command()(timeline)
 app.command()(overwrites)
 app.command()(restore)
 app.command()(report)
+app.command()(export)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 app.add_typer(checkpoints_app, name="checkpoints")
