@@ -20,26 +20,22 @@ DEMO := samples/incidents/failover-in-window.zip
 .PHONY: demo test lint format docs wheel-check bench accuracy clean
 .DELETE_ON_ERROR:
 
+# Shows a command as it is typed, and runs it.
+show = @echo; echo '$$ $(1)'; $(BIN)/$(1)
+
 demo: .venv/installed-$(LISTING)
-	@mkdir -p demo && rm -f demo/case.db
-	@echo; echo '$$ ccrf investigate $(DEMO) --case demo/case.db'
-	@$(BIN)/ccrf investigate $(DEMO) --case demo/case.db
-	@echo; echo '$$ ccrf roles demo/case.db'
-	@$(BIN)/ccrf roles demo/case.db
-	@echo; echo '$$ ccrf roles demo/case.db --explain transition:3'
-	@$(BIN)/ccrf roles demo/case.db --explain transition:3
-	@echo; echo '$$ ccrf timeline demo/case.db --since 2008-01-09T02:37:30 --until 2008-01-09T02:38:00'
-	@$(BIN)/ccrf timeline demo/case.db --since 2008-01-09T02:37:30 --until 2008-01-09T02:38:00
-	@echo; echo '$$ ccrf events demo/case.db --source FSECCRService --limit 10'
-	@$(BIN)/ccrf events demo/case.db --source FSECCRService --limit 10
-	@echo; echo '$$ ccrf backups list demo/case.db'
-	@$(BIN)/ccrf backups list demo/case.db
-	@echo; echo '$$ ccrf overwrites demo/case.db --explain overwrite:1'
-	@$(BIN)/ccrf overwrites demo/case.db --explain overwrite:1
-	@echo; echo '$$ ccrf overwrites demo/case.db'
-	@$(BIN)/ccrf overwrites demo/case.db
-	@echo; echo '$$ ccrf report demo/case.db -o demo'
-	@$(BIN)/ccrf report demo/case.db -o demo
+	@mkdir -p demo && rm -f demo/case.db demo/bundle.zip
+	$(call show,ccrf investigate $(DEMO) --case demo/case.db)
+	$(call show,ccrf roles demo/case.db)
+	$(call show,ccrf roles demo/case.db --explain transition:3)
+	$(call show,ccrf timeline demo/case.db --since 2008-01-09T02:37:30 --until 2008-01-09T02:38:00)
+	$(call show,ccrf events demo/case.db --source FSECCRService --limit 10)
+	$(call show,ccrf backups list demo/case.db)
+	$(call show,ccrf overwrites demo/case.db --explain overwrite:1)
+	$(call show,ccrf report demo/case.db -o demo)
+	$(call show,ccrf bundle create demo/case.db --ticket SAMPLE-1 -o demo/bundle.zip --evidence $(DEMO))
+	$(call show,ccrf bundle verify demo/bundle.zip)
+	$(call show,ccrf overwrites demo/case.db)
 
 # The tests import the installed wheel, never this folder; CCRF_INSTALLED lets a test hold that.
 test: .venv/test-$(LISTING)

@@ -17,7 +17,7 @@ from cli.restore_checkpoints import clean_up
 from cli.restore_words import tell_blocked, tell_outcome, tell_plan
 from cli.voice import voice
 from forensics.errors import MissingPathError, RefusedError, UsageError
-from forensics.restore.model import Times
+from forensics.restore.model import Times, Wish
 from forensics.text import counted
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ Force = Annotated[
         "--force", metavar="REASON", help="Override guards; the reason goes into the audit.", show_default=False
     ),
 ]
+
+
 class Checkpoints(StrEnum):
     """What becomes of stale registry checkpoints beside a restore."""
 
@@ -135,7 +137,6 @@ def restore(  # noqa: PLR0913  (one for each option)
         with Case.open(case, write=True) as opened:
             _go_on(opened, to, clock, form, finish=resume, yes=yes)
         return
-    from forensics.restore.plan import Wish  # noqa: PLC0415
 
     wish = Wish(
         only=tuple(only or ()),
@@ -159,7 +160,7 @@ def restore(  # noqa: PLR0913  (one for each option)
         raise typer.Exit(cleaned.exit_code)
 
 
-def _planned(case: Case, source: str, to: Path, wish: Any) -> tuple[Ground, SourceSet, Target, RestorePlan]:
+def _planned(case: Case, source: str, to: Path, wish: Wish) -> tuple[Ground, SourceSet, Target, RestorePlan]:
     """What would be done: the case and the folder are looked at, and nothing is changed."""
     from forensics.restore.ground import ground_of  # noqa: PLC0415
     from forensics.restore.plan import plan_restore  # noqa: PLC0415

@@ -34,9 +34,10 @@ def clean_up(case: Case, analysis: Analysis, runner: str | None, *, told: bool) 
 
     The files are in place already, so nothing here is a refusal: what could not be done is told, and left to do.
     """
-    from cli.checkpoints import checkpoints_of  # noqa: PLC0415
     from forensics.checkpoints.cleanup import Outcome, run_cleanup, script_cleanup  # noqa: PLC0415
     from forensics.checkpoints.runner import Transport  # noqa: PLC0415
+
+    from cli.checkpoints import checkpoints_of  # noqa: PLC0415
 
     checkpoints = checkpoints_of(case)
     folder = case.path.parent

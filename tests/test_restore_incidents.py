@@ -13,8 +13,8 @@ from forensics.case.verify import FaultKind, verify_case
 from forensics.errors import RefusedError
 from forensics.restore.carry_out import carry_out, roll_back
 from forensics.restore.ground import ground_of
-from forensics.restore.model import Action, RestorePlan, Times
-from forensics.restore.plan import Wish, plan_restore
+from forensics.restore.model import Action, RestorePlan, Times, Wish
+from forensics.restore.plan import plan_restore
 from forensics.restore.sources import set_of_case
 from forensics.restore.target import look
 from samples.incident import Incident, random_loss_incident

@@ -24,10 +24,11 @@ from forensics.restore.model import (
     SourceSet,
     Target,
     Times,
+    Wish,
     filetime_of,
     ns_of,
 )
-from forensics.restore.plan import Wish, plan_restore
+from forensics.restore.plan import plan_restore
 from forensics.restore.target import look, whose
 
 OLD, NEW, LATER = version("old", 0), version("new", 5_000), version("later", 20_000)

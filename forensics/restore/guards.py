@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from forensics.files.model import Edit, Finding, Sighting
     from forensics.restore.ground import Ground
-    from forensics.restore.plan import Wish
+    from forensics.restore.model import Wish
 
 # Beside the new files lie the lock and what a file system needs to note names; a cluster of FAT or exFAT for each.
 _SPACE_BESIDE: Final = 256 << 10

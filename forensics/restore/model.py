@@ -62,6 +62,27 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for.
+
+    Attributes:
+        only: names of files, as typed; empty: those with a loss that the set repairs.
+        everything: `--all`, the whole set.
+        times: `--mtime`.
+        node: `--node`, in upper case.
+        assume_stopped: `--assume-stopped`.
+        reason: `--force REASON`.
+    """
+
+    only: tuple[str, ...] = ()
+    everything: bool = False
+    times: Times = Times.NEWEST
+    node: str | None = None
+    assume_stopped: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Coming:
     """A file of the set that is to be restored.
 

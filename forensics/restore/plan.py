@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from forensics.errors import UsageError
@@ -16,6 +16,7 @@ from forensics.restore.model import (
     SourceSet,
     Target,
     Times,
+    Wish,
     filetime_of,
     ns_of,
 )
@@ -31,27 +32,6 @@ if TYPE_CHECKING:
 # FAT keeps two seconds, and archives round to them: a time that is later by less is not later everywhere.
 _STEP: Final = 2 * TICKS_PER_SECOND
 _ORDER: Final = (Confidence.POSSIBLE, Confidence.PROBABLE, Confidence.CERTAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked for.
-
-    Attributes:
-        only: names of files, as typed; empty: those with a loss that the set repairs.
-        everything: `--all`, the whole set.
-        times: `--mtime`.
-        node: `--node`, in upper case.
-        assume_stopped: `--assume-stopped`.
-        reason: `--force REASON`.
-    """
-
-    only: tuple[str, ...] = ()
-    everything: bool = False
-    times: Times = Times.NEWEST
-    node: str | None = None
-    assume_stopped: bool = False
-    reason: str | None = None
 
 
 def plan_restore(ground: Ground, source: SourceSet, target: Target, wish: Wish) -> RestorePlan:
