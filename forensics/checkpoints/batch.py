@@ -35,7 +35,9 @@ set "RESULT=1"
 goto finish
 
 :unlisted
-set "TEXT=Nothing was changed: none of these checkpoints is listed. They are gone, or the listing has a form unknown here."
+set "TEXT=Nothing was changed: none of these checkpoints is listed."
+call :say
+set "TEXT=They are gone already, or the listing above has a form that this script cannot read."
 call :say
 set "RESULT=3"
 goto finish
@@ -99,7 +101,9 @@ if /i "%LINE:~-8%"==" Offline" set "OFFLINE=yes"
 goto :eof
 
 :online
-set "TEXT=STOPPED, nothing was changed: the resource is online or about to be. Take it offline yourself, then run this again."
+set "TEXT=STOPPED, nothing was changed: the resource is online, or about to be."
+call :say
+set "TEXT=Take it offline yourself, then run this again."
 call :say
 set "RESULT=4"
 goto finish
@@ -150,7 +154,7 @@ def cleanup_script(plan: Plan, case: str) -> bytes:
     for number, resource in enumerate(plan.resources, start=1):
         lines += ["", f"rem ---- {number}. {resource}: what there is, and whether it is offline"]
         lines += _listing(resource, "")
-        for key, one in _numbered(plan, number, resource):
+        for key, _ in _numbered(plan, number, resource):
             lines += [*_look(key), f'set "DO_{key}=%SEEN%"', 'if defined SEEN set "ANY=yes"']
         lines += _state(resource)
     lines += ["", "if not defined ANY goto unlisted"]
@@ -174,7 +178,7 @@ def undo_script(plan: Plan, case: str) -> bytes:
     for number, resource in enumerate(plan.resources, start=1):
         lines += ["", f"rem ---- {number}. {resource}: what there is"]
         lines += _listing(resource, "")
-        for key, one in _numbered(plan, number, resource):
+        for key, _ in _numbered(plan, number, resource):
             lines += [*_look(key), f'set "DO_{key}="', f'if not defined SEEN set "DO_{key}=yes"']
     for number, resource in enumerate(plan.resources, start=1):
         lines += ["", f"rem ---- {number}. {resource}: added is what is not listed"]
@@ -251,7 +255,7 @@ def _state(resource: str) -> Iterator[str]:
     yield from ("call :words", 'set "STATE="')
     # wmic waits for its standard input, and ends its lines with CR CR LF: the second loop takes that CR away.
     asked = f"{state_command(resource)} ^<nul 2^>nul"
-    yield f"for /f \"tokens=2 delims==\" %%s in ('{asked}') do for /f %%t in (\"%%s\") do set \"STATE=%%t\""
+    yield f'for /f "tokens=2 delims==" %%s in (\'{asked}\') do for /f %%t in ("%%s") do set "STATE=%%t"'
     yield from ('echo State by WMI: "%STATE%">>"%LOG%"', "if defined ONLINE goto online")
     # https://learn.microsoft.com/windows/win32/api/clusapi/ne-clusapi-cluster_resource_state
     for code in (0, 1, 2, 128, 129, 130):

@@ -4,10 +4,10 @@ Syntax: the Windows Server 2003 reference of `cluster resource`. Names come from
 text of which nothing can be taken for something else is put into one: letters and digits of ASCII, spaces and a few
 signs. That leaves out on purpose
 
-- `"`, which would end the quotes, and everything beyond ASCII, which depends on the code page of the console, typographic
-  quotes among it;
+- `"`, which would end the quotes, and everything beyond ASCII, typographic quotes among it, which depends on the code
+  page of the console;
 - `%`, `!` and `^`, which `cmd` may replace even between quotes, `$` and the backtick, which other shells do;
-- `/`, `:`, `=` and `,`, which have a meaning for `cluster`, a backslash before a quote, which escapes it, and two of them.
+- `/`, `:`, `=` and `,`, which have a meaning for `cluster`, and a backslash before a quote, which escapes it.
 
 `&`, parentheses and `'` are harmless between quotes, for `cmd` and for the shells that a transport may have at its end.
 """
@@ -162,7 +162,7 @@ def plan_cleanup(checkpoints: Iterable[Checkpoint]) -> Plan:
                 needed.setdefault(((one.resource or "").casefold(), same_key(one.key)), one.id)
         else:
             groups[(one.resource or "").casefold(), one.key.casefold()].append(one)
-    removals = []
+    removals: list[Removal] = []
     for (resource, key), found in sorted(groups.items()):
         if other := needed.get((resource, same_key(key))):
             why = f"It is stale by the evidence of {found[0].node}, but {other} says that it is needed."
