@@ -10,7 +10,11 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
-from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # The command line goes on as it came, in a variable: arguments would have to be quoted anew.
 _LAUNCHER = """
@@ -53,6 +57,9 @@ function write(name, texts, mode) {
     for (var i = 0; i < texts.length; i++) file.WriteLine(texts[i]);
     file.Close();
 }
+function cut(text) {
+    return (text + "                    ").substring(0, 20);
+}
 function end(text, code) {
     WScript.Echo(text);
     WScript.Quit(code);
@@ -76,14 +83,14 @@ if (action == "checkpoints") {
     WScript.Echo("Resource             Registry Checkpoint\r\n-------------------- -------------------");
     for (i = 0; i < held.length; i++) {
         var row = held[i].split("\t");
-        if (row[0] == resource) WScript.Echo((resource + "                    ").substring(0, 20) + " '" + row[1] + "'");
+        if (row[0] == resource) WScript.Echo(cut(resource) + " '" + row[1] + "'");
     }
     WScript.Quit(0);
 }
 if (action == "status") {
     WScript.Echo("Listing status for resource '" + resource + "':\r\n");
     WScript.Echo("Resource             Group  Node    Status\r\n-------------------- ------ ------- ------");
-    end((resource + "                    ").substring(0, 20) + " CMS1   EXNODE1 " + lines("status.txt")[0], 0);
+    end(cut(resource) + " CMS1   EXNODE1 " + lines("status.txt")[0], 0);
 }
 if (action == "removecheckpoints") {
     var failing = lines("failing.txt");
@@ -126,7 +133,7 @@ def set_state(folder: Path, checkpoints: list[tuple[str, str]], *, status: str =
     folder.joinpath("checkpoints.txt").write_bytes("".join(f"{a}\t{b}\r\n" for a, b in checkpoints).encode())
     folder.joinpath("status.txt").write_text(status + "\r\n")
     folder.joinpath("state.txt").write_text(state + "\r\n" if state else "")
-    for name in ("lines.txt", "failing.txt"):
+    for name in ("lines.txt", "failing.txt", "special.txt"):
         folder.joinpath(name).unlink(missing_ok=True)
 
 
@@ -140,3 +147,58 @@ def asked(folder: Path) -> list[str]:
     """The command lines that the stand-ins got, in their order."""
     path = folder / "lines.txt"
     return [line.rstrip() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+_PROGRAM = r'''#!{python}
+"""The same for a shell: `cluster` and `wmic`."""
+import pathlib, sys
+
+folder = pathlib.Path(__file__).resolve().parent
+name, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+
+
+def lines(name):
+    path = folder / name
+    return [line for line in path.read_text().splitlines() if line] if path.exists() else []
+
+
+with open(folder / "lines.txt", "a") as log:
+    log.write(repr([name, *arguments]) + "\n")
+if name == "wmic":
+    told = lines("state.txt")
+    print(f"\r\n\r\nState={told[0]}\r\n\r\n" if told else "Invalid namespace")
+    sys.exit(0 if told else 1)
+if len(arguments) != 3 or arguments[0] != "res":
+    sys.exit(87)
+resource, (action, _, key) = arguments[1], arguments[2].partition(":")
+held = lines("checkpoints.txt")
+same = [row for row in held if row.casefold() == f"{resource}\t{key}".casefold()]
+special = lines("special.txt")
+if special and special[0] in arguments[2]:
+    exec("\n".join(special[1:]))
+if action == "/checkpoints":
+    print(f"Listing registry checkpoints for resource '{resource}'...\r\n\r")
+    print("Resource             Registry Checkpoint\r\n-------------------- -------------------\r")
+    for row in held:
+        if row.split("\t")[0] == resource:
+            print(f"{resource:20.20} '{row.split(chr(9))[1]}'\r")
+elif action == "/status":
+    print(f"Listing status for resource '{resource}':\r\n\r")
+    print("Resource             Group  Node    Status\r\n-------------------- ------ ------- ------\r")
+    print(f"{resource:20.20} CMS1   EXNODE1 {lines('status.txt')[0]}\r")
+elif action == "/removecheckpoints" and same:
+    (folder / "checkpoints.txt").write_text("".join(f"{row}\n" for row in held if row not in same))
+elif action == "/addcheckpoints" and not same:
+    (folder / "checkpoints.txt").write_text("".join(f"{row}\n" for row in [*held, f"{resource}\t{key}"]))
+else:
+    print("System error 2 has occurred.")
+    sys.exit(2)
+'''
+
+
+def build_unix(folder: Path) -> None:
+    """Put the programs `cluster` and `wmic` into a folder. `special.txt`: part of an option, then what comes first."""
+    for name in ("cluster", "wmic"):
+        program = folder / name
+        program.write_text(_PROGRAM.replace("{python}", sys.executable))
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
