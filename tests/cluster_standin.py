@@ -2,7 +2,8 @@
 
 Both take what is documented of `cluster res`, answer in the form that administrators know, and note every command line
 as they got it. Beside them lie `checkpoints.txt` (RESOURCE, tab, KEY in each line), `status.txt` (the word that the
-status shows), `state.txt` (the number that WMI tells; empty: no WMI) and `failing.txt` (the key whose removal fails).
+status shows), `state.txt` (the number that WMI tells; empty: no WMI) and `failing.txt` (the key
+whose removal fails, or with a second line does nothing and says that it succeeded).
 """
 
 from __future__ import annotations
@@ -94,7 +95,8 @@ if (action == "status") {
 }
 if (action == "removecheckpoints") {
     var failing = lines("failing.txt");
-    if (!found || (failing.length && failing[0] == key)) end("System error 2 has occurred.", 2);
+    if (failing.length && failing[0] == key) end("Special.", failing.length > 1 ? 0 : 5);
+    if (!found) end("System error 2 has occurred.", 2);
     write("checkpoints.txt", kept, 2);
     WScript.Quit(0);
 }

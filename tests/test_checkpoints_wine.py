@@ -73,3 +73,55 @@ def test_the_stale_ones_go_and_come_back(node):
     assert held(folder) == set(STALE + KEPT)
     assert started(node, "undo.cmd")[0] == 0, "twice does no harm"
     assert held(folder) == set(STALE + KEPT)
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "arguments", "code"),
+    [
+        ("Online", "2", ("offline-confirmed",), 4),
+        ("Online", "", ("offline-confirmed",), 4),
+        ("Offline Pending", "130", ("offline-confirmed",), 4),
+        ("En ligne", "2", (), 4),
+        ("Failed", "4", (), 4),
+        ("En ligne", "", (), 4),
+        ("En ligne", "", ("OFFLINE-confirmed",), 0),
+        ("Offline  ", "", (), 0),
+        ("Offline", "3", ("something",), 2),
+    ],
+)
+def test_it_stops_where_the_resource_may_be_online(node, status, state, arguments, code):
+    """Online is never overridden, doubt only by the operator, and nothing was changed where it stops."""
+    folder, _ = node
+    set_state(folder, STALE + KEPT, status=status, state=state)
+    got, said = started(node, "cleanup.cmd", *arguments)
+    assert got == code, said
+    assert held(folder) == (set(STALE + KEPT) if code else set(KEPT))
+    assert ("STOPPED, nothing was changed" in said) == (code == 4)
+
+
+def test_a_failure_stops_it(node):
+    """The first command that fails ends it, and says so; what was before is done, what comes after is not."""
+    folder, _ = node
+    set_state(folder, STALE + KEPT)
+    (folder / "failing.txt").write_text(SCAN_KEY + "\r\n")
+    code, said = started(node, "cleanup.cmd")
+    assert code == 1, said
+    assert "STOPPED: the last command failed" in said
+    assert held(folder) == set(STALE[1:] + KEPT)
+    assert "removecheckpoints" in asked(folder)[-1]
+
+
+def test_what_is_still_there_or_never_was_is_told(node):
+    """A removal without effect, and a listing with none of them, end with code 3; one that is gone is no failure."""
+    folder, _ = node
+    set_state(folder, STALE[1:] + KEPT)
+    (folder / "failing.txt").write_text(SCAN_KEY + "\r\nsilently\r\n")
+    code, said = started(node, "cleanup.cmd")
+    assert code == 3, said
+    assert f"STILL THERE: '{SCAN_KEY}'" in said
+    assert f"Not listed, so not removed: '{PRODUCT_KEY}'" in said
+    set_state(folder, KEPT)
+    code, said = started(node, "cleanup.cmd")
+    assert code == 3, said
+    assert "none of these checkpoints is listed" in said
+    assert not any("removecheckpoints" in line for line in asked(folder))
