@@ -40,7 +40,7 @@ def cleanup(
         ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=1, help="Time that one command may take.")
+        int, typer.Option("--timeout", metavar="SECONDS", min=1, max=86400, help="Time that one command may take.")
     ] = 120,
     offline_confirmed: Annotated[
         bool,
@@ -114,7 +114,8 @@ def _tell_plan(plan: Plan) -> None:
 
 def _tell_scripts(folder: Path) -> None:
     emit_heading("What to do")
-    emit_line(f"1. Copy cleanup.cmd and undo.cmd from {folder} to one node of the cluster.")
+    where = "this folder" if folder == Path() else folder
+    emit_line(f"1. Copy cleanup.cmd and undo.cmd from {where} to one node of the cluster.")
     emit_line("2. See that the resource is offline. The script takes nothing offline, and stops where it is online.")
     emit_line("3. Run it there in a command prompt of an administrator, before the mailbox server is brought online:")
     emit_command("cleanup.cmd")
