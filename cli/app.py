@@ -10,6 +10,7 @@ from cli.backups import backups_app
 from cli.bundle import bundle_app
 from cli.case_admin import verify
 from cli.checkpoints import checkpoints_app
+from cli.checkpoints_cleanup import cleanup
 from cli.events import events
 from cli.evidence import evidence
 from cli.export import export
@@ -70,6 +71,7 @@ app.command()(report)
 app.command()(export)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
+checkpoints_app.command()(cleanup)
 app.add_typer(checkpoints_app, name="checkpoints")
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(fdb_app, name="fdb")

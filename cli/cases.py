@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_case(path: Path) -> Iterator[Case]:
-    """The case at `path`, for reading; raises the errors of `forensics.case.store.Case.open`."""
+def open_case(path: Path, *, write: bool = False) -> Iterator[Case]:
+    """The case at `path`, for reading or also for writing; raises the errors of `forensics.case.store.Case.open`."""
     from forensics.case.store import Case  # noqa: PLC0415  (its libraries cost 0.2 s, and help does not need them)
 
-    case = Case.open(path)
+    case = Case.open(path, write=write)
     try:
         yield case
     except BaseException as error:
