@@ -138,6 +138,9 @@ def restore(  # noqa: PLR0913  (one for each option)
             _go_on(opened, to, clock, form, finish=resume, yes=yes)
         return
 
+    from forensics.checkpoints.runner import Transport  # noqa: PLC0415  (see cli.ingest)
+
+    transport = None if runner is None else Transport.parse(runner)
     wish = Wish(
         only=tuple(only or ()),
         everything=everything,
@@ -153,7 +156,7 @@ def restore(  # noqa: PLR0913  (one for each option)
         answer = _carried_out(opened, (ground, found, target, plan), clock, form, ask=not yes, dry_run=dry_run)
         cleaned = None
         if not dry_run and checkpoints is not Checkpoints.SKIP:
-            cleaned = clean_up(opened, ground.analysis, runner, told=form is AnswerFormat.TABLE)
+            cleaned = clean_up(opened, transport, told=form is AnswerFormat.TABLE)
         if form is AnswerFormat.JSON:
             emit_object(answer | {"checkpoints": None if cleaned is None else cleaned.as_row()})
     if cleaned is not None and cleaned.exit_code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from cli.checkpoints import checkpoints_of
 from cli.checkpoints_cleanup import tell_left_out, tell_result
 from cli.output import Row, emit_line
 from cli.voice import voice
@@ -11,9 +12,7 @@ from forensics.errors import RefusedError
 
 if TYPE_CHECKING:
     from forensics.case.store import Case
-    from forensics.roles.analyse import Analysis
-
-_TIMEOUT = 120.0
+    from forensics.checkpoints.runner import Transport
 
 
 class Cleaned(NamedTuple):
@@ -29,23 +28,20 @@ class Cleaned(NamedTuple):
         return {"outcome": self.outcome, "why": self.why, "files": list(self.files)}
 
 
-def clean_up(case: Case, analysis: Analysis, runner: str | None, *, told: bool) -> Cleaned:
-    """Remove the case's stale checkpoints through `runner`, or write the scripts beside the case without one.
+def clean_up(case: Case, transport: Transport | None, *, told: bool) -> Cleaned:
+    """Remove the case's stale checkpoints through `transport`, or write the scripts beside the case without one.
 
     The files are in place already, so nothing here is a refusal: what could not be done is told, and left to do.
     """
     from forensics.checkpoints.cleanup import Outcome, run_cleanup, script_cleanup  # noqa: PLC0415
-    from forensics.checkpoints.runner import Transport  # noqa: PLC0415
-
-    from cli.checkpoints import checkpoints_of  # noqa: PLC0415
 
     checkpoints = checkpoints_of(case)
     folder = case.path.parent
     try:
-        if runner is None:
+        if transport is None:
             result = script_cleanup(case, checkpoints, folder)
         else:
-            result = run_cleanup(case, checkpoints, folder, Transport.parse(runner, _TIMEOUT))
+            result = run_cleanup(case, checkpoints, folder, transport)
     except RefusedError as error:
         voice.warn(f"the stale checkpoints are left: {error}")
         return Cleaned("refused", str(error), (), 3)

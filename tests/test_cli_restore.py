@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import zipfile
 from typing import TYPE_CHECKING
 
+import cluster_standin
 import pytest
+from checkpoint_cases import PRODUCT_KEY, STORE, not_restored, removed
 from typer.testing import CliRunner
 
 from cli import restore as cli_restore
@@ -286,3 +289,64 @@ def test_without_a_loss_nothing_is_restored(tmp_path):
     result = run("restore", tmp_path / "case.db", "--from", "backup", "--to", tmp_path / "nodes" / node / "Data")
     assert result.exit_code == 4
     assert "no backup set is recommended" in result.output
+
+
+@pytest.fixture
+def leftovers(place):
+    """The same, with the product removed from both nodes since, and a checkpoint of it that could not be restored."""
+    case, data, loss = place
+    nodes = [path.name for path in data.parent.parent.iterdir()]
+    events = [removed(node, "2008-03-01T10:00:00") for node in nodes]
+    events += [not_restored(node, "2008-03-02T10:00:00", PRODUCT_KEY) for node in nodes]
+    (more := case.parent / "later.xml").write_text(f"<Events>{''.join(events)}</Events>")
+    assert run("ingest", case, more).exit_code == 0
+    assert {row["stale"] for row in answer("checkpoints", "list", case)[1]} == {True}
+    return case, data, loss
+
+
+RESTORE = ("--from", "backup", "--yes", "--assume-stopped")
+
+
+def test_stale_checkpoints_are_left_as_scripts(leftovers):
+    """Beside a restore the cleanup of stale checkpoints is written next to the case, and undo.cmd with it."""
+    case, data, _ = leftovers
+    result = run("restore", case, "--to", data, *RESTORE)
+    assert result.exit_code == 0, result.output
+    assert "cleanup.cmd and undo.cmd" in result.output
+    script = (case.parent / "cleanup.cmd").read_bytes()
+    assert PRODUCT_KEY.encode() in script
+    assert (case.parent / "undo.cmd").is_file()
+
+
+def test_checkpoints_can_be_skipped(leftovers):
+    """--checkpoints skip writes nothing; run needs a runner, and a runner needs run, before anything is changed."""
+    case, data, _ = leftovers
+    before = snapshot(data)
+    for words in (
+        ("--checkpoints", "run"),
+        ("--runner", "true"),
+        ("--checkpoints", "run", "--runner", "no-such-thing"),
+    ):
+        assert run("restore", case, "--to", data, *RESTORE, *words).exit_code == 2
+    assert snapshot(data) == before
+    assert run("restore", case, "--to", data, *RESTORE, "--checkpoints", "skip").exit_code == 0
+    assert not (case.parent / "cleanup.cmd").exists()
+
+
+@pytest.mark.parametrize(("state", "code"), [("Offline", 0), ("Online", 3)])
+def test_checkpoints_are_removed_through_a_runner(leftovers, tmp_path, state, code):
+    """--checkpoints run removes them after the files are back; a resource that is online leaves them: exit code 3."""
+    case, data, loss = leftovers
+    (folder := tmp_path / "bin").mkdir()
+    cluster_standin.build_unix(folder)
+    cluster_standin.set_state(folder, [(STORE, PRODUCT_KEY)], status=state)
+    runner = f"env PATH={folder}:{os.environ['PATH']} sh -c"
+    words = ("--checkpoints", "run", "--runner", runner)
+    result = run("restore", case, "--to", data, *RESTORE, *words, "--format", "json")
+    assert result.exit_code == code, result.output
+    assert json.loads(result.stdout)["result"]["files"][0]["sha256"] == loss["lost"]["sha256"]
+    assert (cluster_standin.held(folder) == set()) is (code == 0)
+    with sqlite3.connect(case) as connection:
+        count = connection.execute("SELECT count(*) FROM audit WHERE action = 'checkpoint_cleanup'").fetchone()[0]
+    assert count > 3
+    assert run("verify", case).exit_code == 0
