@@ -21,7 +21,7 @@ DEMO := samples/incidents/failover-in-window.zip
 .DELETE_ON_ERROR:
 
 demo: .venv/installed-$(LISTING)
-	@mkdir -p demo && rm -f demo/case.db
+	@mkdir -p demo && rm -f demo/case.db demo/bundle.zip
 	@echo; echo '$$ ccrf investigate $(DEMO) --case demo/case.db'
 	@$(BIN)/ccrf investigate $(DEMO) --case demo/case.db
 	@echo; echo '$$ ccrf roles demo/case.db'
@@ -40,6 +40,8 @@ demo: .venv/installed-$(LISTING)
 	@$(BIN)/ccrf overwrites demo/case.db
 	@echo; echo '$$ ccrf report demo/case.db -o demo'
 	@$(BIN)/ccrf report demo/case.db -o demo
+	@echo; echo '$$ ccrf bundle create demo/case.db --ticket DEMO-1 -o demo/bundle.zip'
+	@$(BIN)/ccrf bundle create demo/case.db --ticket DEMO-1 -o demo/bundle.zip
 
 # The tests import the installed wheel, never this folder; CCRF_INSTALLED lets a test hold that.
 test: .venv/test-$(LISTING)
