@@ -31,7 +31,12 @@ Output = Annotated[
 ]
 Only = Annotated[
     list[EvidenceKind] | None,
-    typer.Option("--only", help="Only evidence of this kind; repeat for more.", show_default=False),
+    typer.Option(
+        "--only",
+        metavar="KIND",
+        help="Only evidence of this kind (evtx, evt, fdb, ...); repeat for more.",
+        show_default=False,
+    ),
 ]
 Evidence = Annotated[
     list[Path] | None,
@@ -86,11 +91,12 @@ def create(  # noqa: PLR0913  (one for each option)
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Make a bundle of CASE: original evidence, the case, findings and timeline, as a BagIt bag in a zip.
+    """Make a bundle of CASE for a support ticket: a BagIt bag in a zip.
 
-    Originals are found where they lay when they were read, and go in when they still are what was read. What is
-    missing is named, and the exit code is 3. With --redact it holds pseudonyms for the names that were recognised; the
-    key to them and a list to review are written beside CASE.
+    It holds original evidence, the case, the report, findings and timeline. Originals are found where they lay when
+    they were read, and go in when they still are what was read. What is missing is named, and the exit code is 3.
+    With --redact it holds pseudonyms for the names that were recognised; the key to them and a list to review are
+    written beside CASE.
     """
     voice.adjust(quiet=quiet, verbose=verbose)
     from forensics.bundle.create import BundleOptions, create_bundle  # noqa: PLC0415  (see cli.ingest)
@@ -99,7 +105,7 @@ def create(  # noqa: PLR0913  (one for each option)
     if also and not redact:
         raise typer.BadParameter("it names words for --redact", param_hint="--also")
     if redact and (only or evidence):
-        raise typer.BadParameter("a bundle with pseudonyms holds no raw evidence", param_hint="--redact")
+        voice.note("a bundle with pseudonyms holds no raw evidence: --only and --evidence change nothing")
     options = BundleOptions(
         ticket=ticket,
         only=frozenset(kind.value for kind in only or ()),
@@ -186,4 +192,4 @@ def _tell_check(done: BundleCheck) -> None:
     if done.redacted:
         voice.note("names in it were replaced by pseudonyms")
     voice.note(f"signature: {done.signature or 'none, so somebody may have made it anew'}")
-    voice.note(f"SHA-256 {done.sha256}, as the audit of the case that it was made of must have it")
+    voice.note(f"SHA-256 {done.sha256}: compare it with the audit of the case that it was made of")

@@ -145,9 +145,9 @@ def test_a_dry_run_changes_nothing_and_tells_the_same(place):
     code, dry = answer(*words, "--dry-run")
     assert code == 0
     assert (snapshot(data), case.read_bytes()) == (before, bytes_before)
-    assert dry.pop("result") is None
+    assert (dry.pop("result"), dry.pop("checkpoints")) == (None, None)
     done = answer(*words, "--yes")[1]
-    assert done.pop("result")["state"] == "done"
+    assert (done.pop("result")["state"], done.pop("checkpoints")["outcome"]) == ("done", "nothing")
     assert done == dry
 
 

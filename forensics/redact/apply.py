@@ -55,9 +55,13 @@ def _drop_foreign(copy: Case) -> None:
 
 
 def _table(copy: Case, table: str, columns: list[str], change: Callable[[str, bool], str]) -> None:
-    for column, required in [(row[1], row[3]) for row in copy.connection.execute(f"PRAGMA table_info([{table}])")]:
+    for row in copy.connection.execute(f"PRAGMA table_info([{table}])").fetchall():
+        column, kind, required = f"[{row[1]}]", row[2], row[3]
         nothing = "''" if required else "NULL"
-        copy.connection.execute(f"UPDATE [{table}] SET [{column}] = {nothing} WHERE typeof([{column}]) = 'blob'")  # noqa: S608
+        copy.connection.execute(f"UPDATE [{table}] SET {column} = {nothing} WHERE typeof({column}) = 'blob'")  # noqa: S608
+        if kind != "TEXT":  # where SQLite would keep a text all the same
+            number = f"UPDATE [{table}] SET {column} = CAST({column} AS INTEGER) WHERE typeof({column}) = 'text'"  # noqa: S608
+            copy.connection.execute(number)
     marks = ", ".join(f"[{column}] = ?" for column in columns)
     update = f"UPDATE [{table}] SET {marks} WHERE rowid = ?"  # noqa: S608 - our own names
     for batch in rows_with_text(copy.connection, table, columns):

@@ -35,8 +35,8 @@ def text_columns(connection: Connection) -> Iterator[tuple[str, list[str]]]:
     there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table in TABLES:
         if table in there:
-            columns = [row[1] for row in connection.execute(f"PRAGMA table_info([{table}])")]
-            yield table, [column for column in columns if column not in _PLAIN]
+            columns = [(row[1], row[2]) for row in connection.execute(f"PRAGMA table_info([{table}])")]
+            yield table, [column for column, kind in columns if kind == "TEXT" and column not in _PLAIN]
 
 
 def is_json(table: str, column: str) -> bool:
@@ -53,7 +53,7 @@ def rows_with_text(
     """
     names = ", ".join(f"[{column}]" for column in columns)
     last = -(1 << 63)
-    while True:
+    while columns:
         sql = f"SELECT rowid, {names} FROM [{table}] WHERE rowid > ? ORDER BY rowid LIMIT {_BATCH}"  # noqa: S608
         batch = [(row[0], row[1:]) for row in connection.execute(sql, (last,))]
         if not batch:

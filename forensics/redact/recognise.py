@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from forensics.case.values import strings_from_json
 from forensics.redact.columns import is_json, pieces, rows_with_text, text_columns
-from forensics.redact.model import PEOPLE, NameKind, Names
+from forensics.redact.model import NameKind, Names
 from forensics.redact.patterns import accounts, hosts, is_account, is_address, signs
 from forensics.redact.wellknown import DOMAINS, FIELDS, KEY_ROOTS, LABELS, PLACES, USERS
 from forensics.redact.words import own_words
@@ -24,7 +24,8 @@ _LEAST: Final = 2
 _MOST: Final = 320
 _REMEMBERED: Final = 500_000
 _CANDIDATES: Final = 200_000
-_MADE_UP: Final = re.compile(r"UNKNOWN-\d+", re.IGNORECASE)
+# Names that this program makes for nodes it does not know; accounts that Windows makes for each session.
+_NOBODY: Final = re.compile(r"(?:UNKNOWN|DWM|UMFD)-\d+", re.IGNORECASE)
 # `Exchange Information Store Instance (CMS1)`: resources carry the name of what they belong to.
 _RESOURCE: Final = re.compile(
     r"\b(?:exchange [\w ]{1,60}|network name|ip address|cluster name)[^()]{0,40}\(([A-Za-z0-9][\w-]{0,62})\)",
@@ -57,6 +58,16 @@ def recognise(case: Case, also: Iterable[str] = ()) -> Recognised:
     return _Recognition(case).run(also)
 
 
+def _trimmed(kind: NameKind, text: str) -> tuple[NameKind, str]:
+    """A name without what stands around it; the account of a machine (`NAME$`) is the machine."""
+    text = text.strip().strip("\0")
+    if kind is NameKind.USER and text.endswith("$"):
+        kind = NameKind.HOST
+    if kind in {NameKind.HOST, NameKind.DOMAIN, NameKind.USER}:
+        text = text.removesuffix("$").strip(".").lstrip("\\")
+    return kind, text
+
+
 class _Recognition:
     def __init__(self, case: Case) -> None:
         self._case = case
@@ -83,11 +94,7 @@ class _Recognition:
 
     def _add(self, kind: NameKind, text: str, how: str, before: str | None = None) -> None:
         """Note a name, taken apart where it is several."""
-        text = text.strip().strip("\0")
-        if kind in PEOPLE or kind is NameKind.HOST:
-            text = text.removesuffix("$")
-        if kind in {NameKind.HOST, NameKind.DOMAIN, NameKind.USER}:
-            text = text.strip(".").lstrip("\\")
+        kind, text = _trimmed(kind, text)
         if "\\" in text and kind is NameKind.USER:
             domain, _, text = text.partition("\\")
             before = f"{domain}\\"
@@ -97,7 +104,7 @@ class _Recognition:
             return
         if kind is NameKind.ADDRESS or is_address(text):
             self._found.names.add(NameKind.ADDRESS, text, how)
-        elif text.isdecimal() or folded in USERS or folded in DOMAINS or _MADE_UP.fullmatch(text):
+        elif text.isdecimal() or folded in USERS or folded in DOMAINS or _NOBODY.fullmatch(text):
             return
         elif kind is NameKind.HOST:
             self._host(text, how)
@@ -243,7 +250,7 @@ class _Recognition:
             # A suffix of two labels or more: `x.local` alone makes nothing a host.
             if any(".".join(labels[at:]) in domains for at in range(1, len(labels) - 1)):
                 self._add(NameKind.HOST, host, "host of a known domain")
-        machines = {name.text.casefold() for name in names if name.kind in {NameKind.NODE, NameKind.HOST}}
+        domains |= {name.text.casefold() for name in names if name.kind in {NameKind.NODE, NameKind.HOST}}
         for domain, user in sorted(self._accounts):
-            if domain.casefold() in domains | machines:
+            if domain.casefold() in domains:
                 self._add(NameKind.USER, user, "account of a known domain", f"{domain}\\")

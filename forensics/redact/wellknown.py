@@ -8,20 +8,22 @@ from forensics.redact.model import NameKind
 
 USERS: Final = frozenset(
     {
-        "administrator", "administrators", "all users", "anonymous", "anonymous logon", "aspnet", "default",
-        "default user", "everyone", "guest", "iusr", "krbtgt", "local service", "localservice", "network service",
-        "networkservice", "none", "null", "public", "self", "system", "systemprofile", "users", "n/a", "unknown",
+        "administrator", "administrators", "all users", "anonymous", "anonymous logon", "aspnet", "backup operators",
+        "default", "default user", "defaultaccount", "domain admins", "domain users", "everyone", "guest", "guests",
+        "iusr", "krbtgt", "local service", "localservice", "network service", "networkservice", "none", "null",
+        "power users", "public", "self", "system", "systemprofile", "users", "wdagutilityaccount", "n/a", "unknown",
     }
 )  # fmt: skip
 DOMAINS: Final = frozenset(
     {"nt authority", "builtin", "nt service", "workgroup", "window manager", "font driver host", "iis apppool", "local"}
 )
-# The first part of a registry key, where a domain would stand.
+# The first part of a registry key or of another path of Windows, where a domain would stand.
 KEY_ROOTS: Final = frozenset(
     {
         "software", "system", "sam", "security", "hardware", "network", "registry", "hklm", "hkcu", "hkcr", "hku",
         "hkey_local_machine", "hkey_current_user", "hkey_classes_root", "hkey_users", "cluster", "controlset001",
-        "currentcontrolset",
+        "currentcontrolset", "basenamedobjects", "device", "driver", "filesystem", "microsoft", "root", "systemroot",
+        "windows",
     }
 )  # fmt: skip
 # Parts of host and domain names that say nothing alone.

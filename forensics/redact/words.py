@@ -6,7 +6,6 @@ the product's names apart, so it is replaced only where it stands as a user.
 
 from __future__ import annotations
 
-import ast
 import re
 from functools import cache
 from importlib import resources
@@ -20,6 +19,7 @@ AUDIT_ACTION: Final = "redact"
 """The audit's word for names that were replaced."""
 
 _WORD: Final = re.compile(r"[^\W\d_]{2,}")
+_COMMENT: Final = re.compile(r"(?m)(?:^|[ \t])#[^\n]*$")
 _PACKAGES: Final = ("forensics", "parsers")
 _TEXTS: Final = (".toml", ".html", ".css", ".js", ".j2", ".jinja", ".svg")
 # Words of SQL in a case's schema, and of SQLite's own tables.
@@ -34,7 +34,7 @@ _SQL: Final = frozenset(
 
 @cache
 def own_words() -> frozenset[str]:
-    """Every word of this program's texts, field names and product knowledge, casefolded, two letters or more.
+    """Every word of this program's texts, names and product knowledge, casefolded, two letters or more.
 
     Taken from the program itself: what it can write into a bundle is in it. Words of its documentation are not.
     """
@@ -42,8 +42,7 @@ def own_words() -> frozenset[str]:
     for package in _PACKAGES:
         for file in _files(resources.files(package)):
             text = file.read_text(encoding="utf-8")
-            for piece in _constants(text) if file.name.endswith(".py") else [text]:
-                words.update(word.casefold() for word in _WORD.findall(piece))
+            words.update(word.casefold() for word in _WORD.findall(_code(text) if file.name.endswith(".py") else text))
     return frozenset(words)
 
 
@@ -55,15 +54,13 @@ def _files(folder: Traversable) -> Iterator[Traversable]:
             yield entry
 
 
-def _constants(source: str) -> Iterator[str]:
-    """The texts in a module but for its documentation, and the names that become fields."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            # Documentation; walked as an expression of its own, so its text is passed over below.
-            node.value.value = None
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield node.target.id.replace("_", " ")
-        elif isinstance(node, ast.keyword) and node.arg:
-            yield node.arg.replace("_", " ")
+def _code(source: str) -> str:
+    """A module without its documentation and comments."""
+    kept = []
+    before = ""
+    for at, piece in enumerate(source.split('"""')):
+        # Every second piece is quoted; one that begins its line is documentation.
+        if at % 2 == 0 or before.rpartition("\n")[2].strip(" rR"):
+            kept.append(piece)
+        before = piece
+    return _COMMENT.sub("", " ".join(kept))
