@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from cli.checkpoints import tell_checkpoints
 from cli.evidence import events_cell, tell_problems
 from cli.ingest import NodeName, draw_conclusions, node_name, read_evidence, tell_issues
 from cli.next_steps import step_row
@@ -34,7 +35,7 @@ from cli.report import refuse_no_folder, refuse_report_in_evidence, write_report
 from cli.roles import tell_bars
 from cli.voice import voice
 from forensics.files.telling import losses_story
-from forensics.next_steps import log_name, loss_steps, next_steps
+from forensics.next_steps import checkpoint_steps, log_name, loss_steps, next_steps
 from forensics.roles.telling import story, telling_logs
 from forensics.text import counted
 
@@ -178,6 +179,7 @@ def answer(case: Case, found: Findings) -> Row:
     steps = next_steps(case, name, found.nodes, found.logs, found.roles, found.losses)
     if losses is not None:
         steps = [*loss_steps(name, losses), *steps]
+    steps = [*checkpoint_steps(name, found.checkpoints or ()), *steps]
     evidence: dict[str, Json] = {
         "files": counts.evidence,
         "kinds": dict(sorted(Counter(row.kind for row in rows).items())),
@@ -226,8 +228,10 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
         emit_heading("What was lost")
         for sentence in losses_story(found.losses, found.files, found.roles, clock.show):
             emit_line(sentence)
+    tell_checkpoints(case, found.checkpoints or ())
     emit_heading("What to do next")
     steps = next_steps(case, str(case.path), found.nodes, found.logs, found.roles, found.losses)
+    steps = [*checkpoint_steps(str(case.path), found.checkpoints or ()), *steps]
     tell_steps(map(step_row, steps))
     # Last, where it is seen: what most people came for.
     if found.losses is not None:

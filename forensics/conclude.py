@@ -104,7 +104,7 @@ def _with_checkpoints(case: Case, done: Conclusions) -> Conclusions:
     if done.analysis is None:
         return done
     try:
-        found = find_checkpoints(done.analysis, done.analysis.roles().nodes)
+        found = find_checkpoints(case, done.analysis, done.analysis.roles().nodes)
     except CcrfError as error:
         return done._replace(problem=done.problem or str(error))
     except Exception as error:  # noqa: BLE001 - see `conclude`

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
+    from forensics.checkpoints.model import Checkpoint
     from forensics.coverage import LogCoverage
     from forensics.files.analyse import FileAnalysis
     from forensics.roles.model import RoleHistory
@@ -83,6 +84,20 @@ def loss_steps(name: str, losses: FileAnalysis) -> list[Step]:
         for one, files in _repairing(losses)[:_STEPS_OF_A_KIND]
     ]
     return steps
+
+
+def checkpoint_steps(name: str, checkpoints: Sequence[Checkpoint]) -> list[Step]:
+    """What to do about stale checkpoints: nothing where there are none."""
+    stale = [one for one in checkpoints if one.stale]
+    if not stale:
+        return []
+    what = "A checkpoint is" if len(stale) == 1 else f"{len(stale)} checkpoints are"
+    why = f"{what} stale and would bring old registry keys back: see which, and why."
+    after = "After they were removed, hold a listing that was taken then (cluster res /check) against the case."
+    return [
+        _step(why, ["ccrf", "checkpoints", "list", name]),
+        _step(after, ["ccrf", "checkpoints", "verify", name, "AFTER.txt"]),
+    ]
 
 
 def _repairing(losses: FileAnalysis) -> list[tuple[str, list[str]]]:

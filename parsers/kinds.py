@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from parsers.checkpoints.reader import looks_like_listing
 from parsers.containers.tarformat import BLOCK, parse_header
 from parsers.exports.encoding import encoding_of
 from parsers.exports.layouts import layout_of
@@ -250,14 +251,36 @@ def _kind_of_text(head: bytes) -> Kind | None:
         return Kind.EVENT_EXPORT
     text = decode_text(head)
     if text is None:
+        wide = _unmarked_utf16(head)
+        if wide is not None and (kind := _kind_of_commands(wide)) is not None:
+            return kind
         # Where a write did not reach the disk, a log that is appended to has zero bytes.
         text = decode_text(re.sub(b"\0+", b"\n", head))
         return None if text is None else _kind_of_lines(text)
-    if text.startswith("Windows Registry Editor Version 5.00") or re.match(r"REGEDIT4\s", text):
-        return Kind.REGISTRY_EXPORT
+    kind = _kind_of_commands(text)
+    if kind is Kind.REGISTRY_EXPORT:
+        return kind
     if form_of(text) is not None:
         return Kind.FILE_LISTING
-    return _kind_of_lines(text) or (Kind.EVENT_EXPORT if _is_event_table(head) else Kind.TEXT)
+    return _kind_of_lines(text) or kind or (Kind.EVENT_EXPORT if _is_event_table(head) else Kind.TEXT)
+
+
+def _kind_of_commands(text: str) -> Kind | None:
+    """What the system's own tools write, told by its form."""
+    if text.startswith("Windows Registry Editor Version 5.00") or re.match(r"REGEDIT4\s", text):
+        return Kind.REGISTRY_EXPORT
+    if ("---" in text or "Resource" in text or "check" in text.lower()) and looks_like_listing(text):
+        return Kind.CHECKPOINT_LISTING
+    return None
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """The text of UTF-16 without a byte-order mark, as some consoles write it; None for anything else."""
+    encoding = encoding_of(head)
+    if encoding.width == 1 or head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    text, _ = encoding.decode(head)
+    return None if _NOT_IN_TEXT.search(text) else text
 
 
 def _kind_of_lines(text: str) -> Kind | None:

@@ -69,6 +69,7 @@ def test_names_are_told_by_their_form():
     }  # fmt: skip
     assert shown(r"\\srv01\plans$\x") == {("HOST", "srv01"), ("SHARE", "plans$")}
     assert shown(r"\\srv01\c$\x") == {("HOST", "srv01")}
+    assert shown(r"from \\srv02, not C:\\Windows\\x") == {("HOST", "srv02")}
     assert shown(r"\\.\pipe\x \\?\C:\x") == set()
     assert shown(r"C:\Users\jdoe\x") == {("USER", "jdoe")}
     assert shown("CN=Ann Li,OU=Sales,DC=corp,DC=example") == {

@@ -39,7 +39,7 @@ def finding_files(case: Case) -> Iterator[tuple[str, Iterable[str]]]:
     yield "findings/roles.json", (json_text(plain(history), indent=2), "\n")
     yield "findings/overwrites.json", json_rows(map(plain_finding, losses.in_place))
     yield "findings/backups.json", json_rows(plain_set(one, losses.recommended) for one in evidence.sets)
-    checkpoints = find_checkpoints(analysis, history.nodes)
+    checkpoints = find_checkpoints(case, analysis, history.nodes)
     yield "findings/checkpoints.json", json_rows(map(plain_checkpoint, checkpoints))
     files = list(file_rows(losses, evidence, analysis.clocks))
     page = report_html(case, Conclusions(analysis, evidence, losses, checkpoints=checkpoints))

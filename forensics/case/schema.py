@@ -93,6 +93,7 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "id": int, "evidence_id": int, "resource": str, "cut": int, "resource_guid": str, "slot": str, "key": str,
         "kind": str, "form": str, "line": int,
     },
+    "program_files": {"id": int, "evidence_id": int, "folder": str, "name": str},
     "curly_quotes": {"id": int, "evidence_id": int, "line": int, "text": str},
     "restores": {
         "id": int, "token": str, "state": str, "started": str, "finished": str, "source": str, "target": str,
@@ -116,6 +117,7 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "registry_values": [("evidence_id", "evidence", "id")],
     "checkpoint_sightings": [("evidence_id", "evidence", "id")],
     "curly_quotes": [("evidence_id", "evidence", "id")],
+    "program_files": [("evidence_id", "evidence", "id")],
     "restore_files": [
         ("restore_id", "restores", "id"),
         ("old_sha256", "contents", "sha256"),
@@ -242,7 +244,15 @@ def _to_4(connection: sqlite3.Connection) -> None:
             connection.execute(f"ALTER TABLE checkpoints ADD COLUMN {column} {kind}")
     if "left_out" not in {row[1] for row in connection.execute("PRAGMA table_info(contents)")}:
         connection.execute("ALTER TABLE contents ADD COLUMN left_out TEXT")
-    _add_tables(connection, "registry_values", "checkpoint_sightings", "curly_quotes", "restores", "restore_files")
+    _add_tables(
+        connection,
+        "registry_values",
+        "checkpoint_sightings",
+        "program_files",
+        "curly_quotes",
+        "restores",
+        "restore_files",
+    )
 
 
 # From version n to n + 1; each runs inside one transaction.

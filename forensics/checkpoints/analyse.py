@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from forensics.case.values import json_text, sql_text
-from forensics.checkpoints.conclude import conclude_checkpoints
-from forensics.checkpoints.model import CheckpointKind, Sighting
-from forensics.checkpoints.product import presence_by_events
-from forensics.claims import Claim
+from forensics.checkpoints.conclude import conclude_checkpoints, folders_of
+from forensics.checkpoints.gather import gather_checkpoints
+from forensics.checkpoints.product import UNKNOWN, presence_by_events, presence_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from forensics.case.store import Case
     from forensics.checkpoints.model import Checkpoint
@@ -20,22 +19,31 @@ if TYPE_CHECKING:
 CHECKPOINT_TABLES: Final = ("checkpoints",)
 """The tables of the case that `store_checkpoints` fills."""
 
-_FAILURES: Final = {
-    Claim.CHECKPOINT_FAILURE: (CheckpointKind.REGISTRY, "key"),
-    Claim.CRYPTO_CHECKPOINT_FAILURE: (CheckpointKind.CRYPTO, "container"),
-}
 
-
-def find_checkpoints(analysis: Analysis, nodes: Sequence[str] = ()) -> tuple[Checkpoint, ...]:
+def find_checkpoints(case: Case, analysis: Analysis, nodes: Sequence[str] = ()) -> tuple[Checkpoint, ...]:
     """The checkpoints that the evidence of a case shows, each held against where the product is.
 
     Args:
+        case: where the evidence is.
         analysis: what the case's events claim.
         nodes: those of the cluster, where its history knows them; else all nodes that events know.
     """
     evidence, profile = analysis.evidence, analysis.catalogue.profile
-    presence = presence_by_events(evidence.observations, profile)
-    return conclude_checkpoints(_in_events(analysis), presence, nodes or sorted(evidence.nodes), profile)
+    found = gather_checkpoints(case, analysis)
+    names = tuple(nodes or sorted(evidence.nodes))
+    by_events = presence_by_events(evidence.observations, profile)
+    everywhere = sorted({*names, *(one.node for one in found.sightings)})
+    presence = {
+        node: presence_of(
+            node,
+            by_events.get(node, UNKNOWN),
+            found.programs,
+            found.absent.get(node),
+            folders_of(one for one in found.scanners if one.node == node),
+        )
+        for node in everywhere
+    }
+    return conclude_checkpoints(found, presence, names, profile)
 
 
 def store_checkpoints(case: Case, checkpoints: Sequence[Checkpoint]) -> None:
@@ -70,16 +78,3 @@ def store_checkpoints(case: Case, checkpoints: Sequence[Checkpoint]) -> None:
 def forget_checkpoints(case: Case) -> None:
     """Empty what `store_checkpoints` fills, within the caller's transaction."""
     case.connection.execute("DELETE FROM checkpoints")
-
-
-def _in_events(analysis: Analysis) -> Iterator[Sighting]:
-    """Checkpoints that the cluster service could not restore: so it had them."""
-    for one in analysis.evidence.observations:
-        if one.claim not in _FAILURES:
-            continue
-        kind, name = _FAILURES[one.claim]
-        found = analysis.catalogue.match(one.source, one.event_id, one.strings, log=one.log[1])
-        key = found.row.string(name, one.strings) if found is not None else None
-        if kind is CheckpointKind.REGISTRY and not (key or "").strip():
-            continue
-        yield Sighting(one.reference, one.node, one.object, (key or "").strip(), kind, one.raw)

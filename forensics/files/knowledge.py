@@ -63,6 +63,14 @@ class Knowledge:
         """The last parts of the folders in which live files are known to lie, in lower case."""
         return frozenset(row.pattern.rstrip("/").rpartition("/")[2].casefold() for row in self._profile.data_folders)
 
+    @cached_property
+    def _programs(self) -> frozenset[str]:
+        return frozenset(row.name.casefold() for row in self._profile.program_files)
+
+    def is_program(self, name: str) -> bool:
+        """Whether a file of that name is gone when the product is."""
+        return name.casefold() in self._programs
+
     def is_data_folder(self, folder: str) -> bool:
         """Whether live files are known to lie in such a folder."""
         return self._data_folders.match(f"/{folder}".casefold()) is not None

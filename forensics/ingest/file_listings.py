@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
+from forensics.case.bulk import insert_rows
 from forensics.case.rows import NewFileVersion
+from forensics.case.values import sql_text
 from parsers.kinds import decode_text
 from parsers.listings.reader import Account, form_of, read_listing
 from parsers.times import iso_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import tzinfo
 
     from forensics.case.store import Case
     from forensics.files.knowledge import Knowledge
+
+_PROGRAMS_MAX: Final = 1000
 
 
 def read_file_listing(
@@ -40,11 +44,18 @@ def read_file_listing(
         return None
     account, count = Account(form), 0
     evidence_id, path = place
+    homes: set[str] = set()
+    programs: list[tuple[int, str, str | None]] = []
     for listed in read_listing(opened, form, zone, account):
         below = f"{path}/{listed.path}"
+        folder, _, name = listed.path.rpartition("/")
+        if knowledge.is_program(name) and len(programs) < _PROGRAMS_MAX:
+            programs.append((evidence_id, folder, name))
+            homes.add(folder)
         if not knowledge.fits(below):
             continue
         count += 1
+        homes.add(folder.rpartition("/")[0])
         case.add_file_version(
             NewFileVersion(
                 evidence_id=evidence_id,
@@ -57,4 +68,12 @@ def read_file_listing(
                 modified_filetime=listed.modified,
             )
         )
+    # The product's own folder is the one above its Data folder; that it is shown says that what is not in it is gone.
+    shown = sorted(homes & account.folders)[:_PROGRAMS_MAX]
+    rows = [*programs, *((evidence_id, folder, None) for folder in shown)]
+    insert_rows(case.connection, "program_files", ("evidence_id", "folder", "name"), _storable(rows))
     return account, count
+
+
+def _storable(rows: Iterable[tuple[int, str, str | None]]) -> Iterator[tuple[int, str, str | None]]:
+    return ((one, sql_text(folder), None if name is None else sql_text(name)) for one, folder, name in rows)

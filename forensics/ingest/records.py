@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from forensics.ingest.checkpoint_listings import read_checkpoint_listing
 from forensics.ingest.registry import RecordsAccount, read_registry_export, read_registry_hive
 from parsers.kinds import Kind
 
@@ -16,5 +17,6 @@ if TYPE_CHECKING:
 RECORD_READERS: Final[Mapping[Kind, Callable[[Case, BinaryIO, int, str, RegistryKeys], RecordsAccount]]] = {
     Kind.REGISTRY_HIVE: read_registry_hive,
     Kind.REGISTRY_EXPORT: read_registry_export,
+    Kind.CHECKPOINT_LISTING: read_checkpoint_listing,
 }
 """Kind -> a reader of the case, the stream, the evidence's id and path, and which registry keys matter."""

@@ -18,6 +18,7 @@ from forensics.case.rows import NewFileVersion
 from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDamageError, UsageError
 from forensics.files.knowledge import Knowledge
 from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary, Progress, harmful
+from forensics.ingest.checkpoint_listings import note_curly_quotes
 from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.file_listings import read_file_listing
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
@@ -302,6 +303,11 @@ class _Ingest:
         if harmful(problems):
             status = "partial"
         evidence_id = self._register.add(source, print_, kind, status)
+        if kind is Kind.TEXT:
+            with print_.open(source) as stream:
+                if note_curly_quotes(self._case, evidence_id, stream) and status == "ignored":
+                    status = "read"
+                    self._case.update_evidence(evidence_id, status=status)
         if kind is Kind.FDB:
             self._keep(source, print_, evidence_id, problems)
         elif status == "ignored":

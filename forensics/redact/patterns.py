@@ -21,7 +21,7 @@ _IPV4: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)", re.
 _VERSION: Final = re.compile(r"(?:version|ver\.?|build|v)[\s:=\"']*\Z", re.IGNORECASE)
 _IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])", re.ASCII)
 _SID: Final = re.compile(r"(?<![\w-])S-1-5-21(?:-\d{1,10}){3,5}(?![\w-])", re.ASCII | re.IGNORECASE)
-_UNC: Final = re.compile(r"(?<!\\)\\\\(?![.?]\\)([\w][\w.-]{0,253})\\([^\\/:*?\"<>|\x00-\x1f]{1,80})")
+_UNC: Final = re.compile(r"(?<![\\:\w])\\\\(?![.?]\\)(\w[\w.-]{0,253})(?:\\([^\\/:*?\"<>|\x00-\x1f]{1,80}))?")
 _PROFILE: Final = re.compile(
     r"((?:documents and settings|users|profiles)[\\/]{1,2})([^\\/:*?\"<>|\x00-\x1f]{1,64})(?=[\\/])", re.IGNORECASE
 )
@@ -111,8 +111,8 @@ def is_address(text: str) -> bool:
 def _in_paths(text: str) -> Iterator[Sign]:
     for found in _UNC.finditer(text):
         yield Sign(NameKind.HOST, found[1], "server of a UNC path")
-        share = found[2].strip()
-        if share.casefold() not in SHARES and not re.fullmatch(r"[A-Za-z]\$", share):
+        share = (found[2] or "").strip()
+        if share and share.casefold() not in SHARES and not re.fullmatch(r"[A-Za-z]\$", share):
             yield Sign(NameKind.SHARE, share, "share of a UNC path")
     for found in _PROFILE.finditer(text):
         yield Sign(NameKind.USER, found[2].strip(), "profile path", found[1])

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import tzinfo
 
+FOLDERS_MAX: Final = 100_000
 _LINE_MAX: Final = 64 << 10
 _BODY: Final = re.compile(
     r"[0-9A-Fa-f]{0,64}\|.+\|[^|]*\|[^|]*\|-?[0-9]*\|-?[0-9]*\|-?[0-9]{1,18}(?:\|-?[0-9]{1,18}(?:\.[0-9]+)?){4}\s*\Z"
@@ -60,11 +61,20 @@ class Listed(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """What reading found beside the files; complete when they are used up. `assumed_zone`: times were read as UTC."""
+    """What reading found beside the files; complete when they are used up.
+
+    `assumed_zone`: times were read as UTC; `folders`: those that the listing shows, as many as `FOLDERS_MAX`.
+    """
 
     form: Form
     problems: list[Problem] = field(default_factory=list)
     assumed_zone: bool = False
+    folders: set[str] = field(default_factory=set, compare=False)
+
+    def shows(self, folder: str) -> None:
+        """Note a folder."""
+        if len(self.folders) < FOLDERS_MAX:
+            self.folders.add(folder)
 
 
 def form_of(text: str) -> Form | None:
@@ -125,7 +135,10 @@ def _bodyfile(opened: Callable[[], BinaryIO], account: Account) -> Iterator[List
             mode, size, mtime = parts[-8], parts[-5], parts[-3]
             # A name can hold the separator: the nine fields behind it are counted from the end.
             name = "|".join(parts[1:-9])
-            if mode.startswith("d") or "/d" in mode or name.endswith("($FILE_NAME)"):
+            if name.endswith("($FILE_NAME)"):
+                continue
+            if mode.startswith("d") or "/d" in mode:
+                account.shows(_path(name))
                 continue
             seconds, _, fraction = mtime.partition(".")
             nanoseconds = int(fraction[:9].ljust(9, "0"))
@@ -162,6 +175,7 @@ def _dir(opened: Callable[[], BinaryIO], zone: tzinfo | None, account: Account) 
             heading = _DIRECTORY.match(line)
             if heading is not None:
                 folder = _path(heading["folder"])
+                account.shows(folder)
                 continue
             found = _ENTRY.match(line)
             if found is None or found["size"].startswith("<"):

@@ -1,0 +1,1 @@
+"""Listings of checkpoints, as `cluster res /check` and `Get-ClusterCheckpoint` print them."""
