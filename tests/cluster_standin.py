@@ -151,20 +151,25 @@ def asked(folder: Path) -> list[str]:
     return [line.rstrip() for line in path.read_text().splitlines()] if path.exists() else []
 
 
-_PROGRAM = r'''#!{python}
+_PROGRAM = r'''#!{python} -IS
 """The same for a shell: `cluster` and `wmic`."""
-import pathlib, sys
+import os, sys
 
-folder = pathlib.Path(__file__).resolve().parent
-name, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+folder, name = os.path.split(os.path.realpath(__file__))
+arguments = sys.argv[1:]
 
 
 def lines(name):
-    path = folder / name
-    return [line for line in path.read_text().splitlines() if line] if path.exists() else []
+    path = os.path.join(folder, name)
+    return [line for line in open(path).read().splitlines() if line] if os.path.exists(path) else []
 
 
-with open(folder / "lines.txt", "a") as log:
+def keep(rows):
+    with open(os.path.join(folder, "checkpoints.txt"), "w") as file:
+        file.write("".join(f"{row}\n" for row in rows))
+
+
+with open(os.path.join(folder, "lines.txt"), "a") as log:
     log.write(repr([name, *arguments]) + "\n")
 if name == "wmic":
     told = lines("state.txt")
@@ -189,9 +194,9 @@ elif action == "/status":
     print("Resource             Group  Node    Status\r\n-------------------- ------ ------- ------\r")
     print(f"{resource:20.20} CMS1   EXNODE1 {lines('status.txt')[0]}\r")
 elif action == "/removecheckpoints" and same:
-    (folder / "checkpoints.txt").write_text("".join(f"{row}\n" for row in held if row not in same))
+    keep(row for row in held if row not in same)
 elif action == "/addcheckpoints" and not same:
-    (folder / "checkpoints.txt").write_text("".join(f"{row}\n" for row in [*held, f"{resource}\t{key}"]))
+    keep([*held, f"{resource}\t{key}"])
 else:
     print("System error 2 has occurred.")
     sys.exit(2)

@@ -237,7 +237,9 @@ def test_the_command_is_one_argument():
 
 
 def test_passwords_are_not_kept():
-    """What looks like a password of winrs or plink is not written into the record."""
+    """What looks like a password of winrs, plink or sshpass is not written into the record."""
+    assert "Secret" not in " ".join(Transport(["/usr/bin/sshpass", "-pSecret", "ssh", "x"]).shown)
+    assert Transport(["sshpass", "-p", "Secret", "ssh", "-p", "22"]).shown[3:] == ("ssh", "-p", "22")
     way = Transport(["winrs", "-r:NODE", "-u:admin", "-p:Secret 1", "/password:Other", "-pw", "third", "x"])
     assert way.shown == ("winrs", "-r:NODE", "-u:admin", "-p:***", "/password:***", "-pw", "***", "x")
 
@@ -404,3 +406,31 @@ def test_nothing_stale_is_nothing_to_do(tmp_path):
     assert result.exit_code == 0
     assert "No stale checkpoint is known." in result.stdout
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interruption_is_on_record(case, cluster, tmp_path):
+    """Ctrl-C between two commands ends it at once; what was removed so far is known to the audit and to the script."""
+
+    def stop(ran):
+        if "/removecheckpoints" in ran.command:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cleanup(case, BOTH, tmp_path / "out", transport(cluster), on_command=stop)
+    left = held(cluster) - OTHERS
+    assert len(left) == 1
+    end = records(case)[-1]
+    assert end["why"] == "The cleanup was interrupted."
+    remaining = {(one["resource"], one["key"]) for one in end["remaining"]}
+    script = (tmp_path / "out" / "cleanup.cmd").read_text()
+    assert left <= remaining
+    assert all(key in script for _, key in remaining)
+
+
+def test_harmless_signs_in_a_name_mean_nothing_to_a_shell(case, cluster, tmp_path):
+    """A name with an ampersand, parentheses, an apostrophe, braces and a hash arrives as it is."""
+    name = "Notes & (friends) d'un autre {1} #2 [x] ~ @"
+    set_state(cluster, [(name, SCAN_KEY), *sorted(OTHERS)])
+    result = run_cleanup(case, [stale(1, SCAN_KEY, resource=name)], tmp_path, transport(cluster))
+    assert result.outcome is Outcome.DONE, result.why
+    assert held(cluster) == OTHERS

@@ -45,7 +45,7 @@ goto finish
 :finish
 set "TEXT=Exit code %RESULT%. What was done stands in '%LOG%'."
 call :say
-if exist "%OUT%" del "%OUT%"
+del "%BASE%.*.out" >nul 2>&1
 exit /b %RESULT%
 
 :usage
@@ -61,6 +61,12 @@ setlocal EnableDelayedExpansion
 echo !TEXT!
 echo !TEXT!>>"!LOG!"
 endlocal
+goto :eof
+
+:next
+set /a STEP+=1
+set "OUT=%BASE%.%STEP%.out"
+if exist "%OUT%" del "%OUT%"
 goto :eof
 
 :show
@@ -153,10 +159,10 @@ def cleanup_script(plan: Plan, case: str) -> bytes:
     lines = [*_head("cleanup.cmd", _CLEANUP_HEAD, plan, case), *_start("offline-confirmed or nothing")]
     for number, resource in enumerate(plan.resources, start=1):
         lines += ["", f"rem ---- {number}. {resource}: what there is, and whether it is offline"]
-        lines += _listing(resource, "")
+        lines += [*_listing(resource, ""), 'set "HERE="']
         for key, _ in _numbered(plan, number, resource):
-            lines += [*_look(key), f'set "DO_{key}=%SEEN%"', 'if defined SEEN set "ANY=yes"']
-        lines += _state(resource)
+            lines += [*_look(key), f'set "DO_{key}=%SEEN%"', 'if defined SEEN set "HERE=yes"']
+        lines += [f"if not defined HERE goto asked_{number}", 'set "ANY=yes"', *_state(resource), f":asked_{number}"]
     lines += ["", "if not defined ANY goto unlisted"]
     for number, resource in enumerate(plan.resources, start=1):
         lines += ["", f"rem ---- {number}. {resource}: removed is what is listed"]
@@ -215,21 +221,22 @@ def _head(name: str, text: str, plan: Plan, case: str) -> Iterator[str]:
 
 def _start(argument: str) -> Iterator[str]:
     yield from ("@echo off", "setlocal EnableExtensions DisableDelayedExpansion")
-    yield from ('set "LOG=%~dpn0.log"', 'set "OUT=%~dpn0.out"', 'set "RESULT=0"', 'set "ANY="')
+    yield from ('set "BASE=%~dpn0"', 'set "LOG=%~dpn0.log"', "set STEP=0", 'set "RESULT=0"', 'set "ANY="')
     if argument:
         yield from ('set "CONFIRMED="', 'if /i "%~1"=="offline-confirmed" set "CONFIRMED=yes"')
         yield 'if not "%~1"=="" if not defined CONFIRMED goto usage'
     else:
         yield 'if not "%~1"=="" goto usage'
-    yield from ('if exist "%OUT%" del "%OUT%"', 'echo ---- %DATE% %TIME% on "%COMPUTERNAME%">"%OUT%"')
+    yield from ("call :next", 'echo ---- %DATE% %TIME% on "%COMPUTERNAME%">"%OUT%"')
     yield from ('if not exist "%OUT%" goto nolog', 'type "%OUT%" >>"%LOG%"')
 
 
 def _run(command: str) -> Iterator[str]:
-    """A command, its output shown and logged, its code checked."""
-    yield f'echo {command}>>"%LOG%"'
+    """A command, its output shown and logged, its code checked; output that cannot be kept is a failure."""
+    yield from ("call :next", f'echo {command}>>"%LOG%"')
     yield f'call {command} >"%OUT%" 2>&1'
-    yield from ('set "CODE=%ERRORLEVEL%"', "call :show", 'if not "%CODE%"=="0" goto failed')
+    yield from ('set "CODE=%ERRORLEVEL%"', 'if not exist "%OUT%" set "CODE=none, its output was not kept"')
+    yield from ("call :show", 'if not "%CODE%"=="0" goto failed')
 
 
 def _listing(resource: str, when: str) -> Iterator[str]:

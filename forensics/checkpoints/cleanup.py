@@ -8,6 +8,7 @@ online the cleanup stops before it changed anything.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ from forensics.checkpoints.scripts import (
     state_command,
     status_command,
 )
-from forensics.errors import FailedError, RefusedError
+from forensics.errors import CcrfError, FailedError, RefusedError
 from forensics.writing import Folder, atomic_write
 
 if TYPE_CHECKING:
@@ -157,11 +158,21 @@ def run_cleanup(
         outcome, why = run.through(plan)
     except _StopError as stop:
         outcome, why = stop.outcome, stop.why
+    except BaseException:
+        # Interrupted, or the case cannot be written: what is known so far is kept as well as it can be.
+        with suppress(CcrfError):
+            _finish(run, plan, folder, Outcome.FAILED, "The cleanup was interrupted.")
+        raise
+    return _finish(run, plan, folder, outcome, why)
+
+
+def _finish(run: _Run, plan: Plan, folder: Path, outcome: Outcome, why: str) -> CleanupResult:
+    """Leave what remains as a script, and say in the audit how it ended."""
     removed = tuple(one for one in plan.removals if one in run.gone)
     remaining = tuple(one for one in plan.removals if one not in run.gone)
-    files = write_scripts(folder, Plan(remaining, ()), plan, case.path.name)
+    files = write_scripts(folder, Plan(remaining, ()), plan, run.case.path.name)
     detail = {"step": "end", "outcome": outcome.value, "why": why, "files": _hashes(files)}
-    audit.append(case, ACTION, {**detail, "remaining": [_place(one) for one in remaining]}, clock=clock)
+    audit.append(run.case, ACTION, {**detail, "remaining": [_place(one) for one in remaining]}, clock=run.clock)
     return CleanupResult(outcome, why, plan, tuple(run.ran), removed, remaining, files)
 
 

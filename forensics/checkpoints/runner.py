@@ -33,7 +33,7 @@ OUTPUT_MAX: Final = 64 * 1024
 _BLOCK: Final = 64 * 1024
 _WAIT_FOR_OUTPUT: Final = 2.0
 _NODE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", re.ASCII)
-# How passwords are given to winrs and plink: a record of what was done must not keep them.
+# How passwords are given to winrs, plink and sshpass: a record of what was done must not keep them.
 _PASSWORD: Final = re.compile(r"([-/](?:p|password):).+", re.IGNORECASE | re.DOTALL)
 _PASSWORD_NEXT: Final = {"-pw"}
 
@@ -114,8 +114,10 @@ class Transport:
         """The arguments as they may be kept: without what looks like a password."""
         kept: list[str] = []
         for argument in self.arguments:
-            hidden = bool(kept) and kept[-1].lower() in _PASSWORD_NEXT
-            kept.append("***" if hidden else _PASSWORD.sub(r"\1***", argument))
+            if kept and (kept[-1].lower() in _PASSWORD_NEXT or _is_sshpass(kept)):
+                kept.append("***")
+            else:
+                kept.append(_PASSWORD.sub(r"\1***", argument))
         return tuple(kept)
 
     def run(self, node: str, command: str) -> Ran:
@@ -152,6 +154,11 @@ class Transport:
             reader.join(_WAIT_FOR_OUTPUT)
         kept, total = reader.taken()
         return Ran(node, command, code, text_of(kept), max(total - len(kept), 0), problem)
+
+
+def _is_sshpass(before: Sequence[str]) -> bool:
+    """Whether what follows belongs to sshpass alone: its own option, or what that option is."""
+    return any(re.fullmatch(r"(?:.*[/\\\\])?sshpass(?:\.exe)?", word) for word in before[-2:])
 
 
 class _Reader(threading.Thread):

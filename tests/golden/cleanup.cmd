@@ -23,14 +23,15 @@
 @rem     SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan (checkpoint:2)
 @echo off
 setlocal EnableExtensions DisableDelayedExpansion
+set "BASE=%~dpn0"
 set "LOG=%~dpn0.log"
-set "OUT=%~dpn0.out"
+set STEP=0
 set "RESULT=0"
 set "ANY="
 set "CONFIRMED="
 if /i "%~1"=="offline-confirmed" set "CONFIRMED=yes"
 if not "%~1"=="" if not defined CONFIRMED goto usage
-if exist "%OUT%" del "%OUT%"
+call :next
 echo ---- %DATE% %TIME% on "%COMPUTERNAME%">"%OUT%"
 if not exist "%OUT%" goto nolog
 type "%OUT%" >>"%LOG%"
@@ -38,24 +39,31 @@ type "%OUT%" >>"%LOG%"
 rem ---- 1. Exchange Information Store Instance (CMS1): what there is, and whether it is offline
 set "TEXT=Checkpoints of 'Exchange Information Store Instance (CMS1)':"
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /checkpoints>>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /checkpoints >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
+set "HERE="
 set "WANTED=1_1"
 call :look
 set "DO_1_1=%SEEN%"
-if defined SEEN set "ANY=yes"
+if defined SEEN set "HERE=yes"
 set "WANTED=1_2"
 call :look
 set "DO_1_2=%SEEN%"
-if defined SEEN set "ANY=yes"
+if defined SEEN set "HERE=yes"
+if not defined HERE goto asked_1
+set "ANY=yes"
 set "TEXT=State of 'Exchange Information Store Instance (CMS1)':"
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /status>>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /status >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 call :words
@@ -73,6 +81,7 @@ set "KNOWN="
 if "%STATE%"=="3" set "KNOWN=yes"
 if not defined STATE if defined OFFLINE set "KNOWN=yes"
 if not defined KNOWN if not defined CONFIRMED goto doubt
+:asked_1
 
 if not defined ANY goto unlisted
 
@@ -84,9 +93,11 @@ goto next_1_1
 :do_1_1
 set "TEXT=Removing 'SOFTWARE\Microsoft\Forefront Server Security\Exchange Server' ..."
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /removecheckpoints:"SOFTWARE\Microsoft\Forefront Server Security\Exchange Server">>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /removecheckpoints:"SOFTWARE\Microsoft\Forefront Server Security\Exchange Server" >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 :next_1_1
@@ -97,9 +108,11 @@ goto next_1_2
 :do_1_2
 set "TEXT=Removing 'SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan' ..."
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /removecheckpoints:"SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan">>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /removecheckpoints:"SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan" >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 :next_1_2
@@ -107,9 +120,11 @@ if not "%CODE%"=="0" goto failed
 rem ---- 1. Exchange Information Store Instance (CMS1): what is there now
 set "TEXT=Checkpoints of 'Exchange Information Store Instance (CMS1)' after the removal:"
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /checkpoints>>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /checkpoints >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 set "WANTED=1_1"
@@ -179,7 +194,7 @@ goto finish
 :finish
 set "TEXT=Exit code %RESULT%. What was done stands in '%LOG%'."
 call :say
-if exist "%OUT%" del "%OUT%"
+del "%BASE%.*.out" >nul 2>&1
 exit /b %RESULT%
 
 :usage
@@ -195,6 +210,12 @@ setlocal EnableDelayedExpansion
 echo !TEXT!
 echo !TEXT!>>"!LOG!"
 endlocal
+goto :eof
+
+:next
+set /a STEP+=1
+set "OUT=%BASE%.%STEP%.out"
+if exist "%OUT%" del "%OUT%"
 goto :eof
 
 :show

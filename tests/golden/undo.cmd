@@ -17,12 +17,13 @@
 @rem     SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan (checkpoint:2)
 @echo off
 setlocal EnableExtensions DisableDelayedExpansion
+set "BASE=%~dpn0"
 set "LOG=%~dpn0.log"
-set "OUT=%~dpn0.out"
+set STEP=0
 set "RESULT=0"
 set "ANY="
 if not "%~1"=="" goto usage
-if exist "%OUT%" del "%OUT%"
+call :next
 echo ---- %DATE% %TIME% on "%COMPUTERNAME%">"%OUT%"
 if not exist "%OUT%" goto nolog
 type "%OUT%" >>"%LOG%"
@@ -30,9 +31,11 @@ type "%OUT%" >>"%LOG%"
 rem ---- 1. Exchange Information Store Instance (CMS1): what there is
 set "TEXT=Checkpoints of 'Exchange Information Store Instance (CMS1)':"
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /checkpoints>>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /checkpoints >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 set "WANTED=1_1"
@@ -52,9 +55,11 @@ goto next_1_1
 :do_1_1
 set "TEXT=Adding 'SOFTWARE\Microsoft\Forefront Server Security\Exchange Server' ..."
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /addcheckpoints:"SOFTWARE\Microsoft\Forefront Server Security\Exchange Server">>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /addcheckpoints:"SOFTWARE\Microsoft\Forefront Server Security\Exchange Server" >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 :next_1_1
@@ -65,9 +70,11 @@ goto next_1_2
 :do_1_2
 set "TEXT=Adding 'SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan' ..."
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /addcheckpoints:"SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan">>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /addcheckpoints:"SYSTEM\CurrentControlSet\Services\MSExchangeIS\VirusScan" >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 :next_1_2
@@ -75,9 +82,11 @@ if not "%CODE%"=="0" goto failed
 rem ---- 1. Exchange Information Store Instance (CMS1): what is there now
 set "TEXT=Checkpoints of 'Exchange Information Store Instance (CMS1)' after the additions:"
 call :say
+call :next
 echo cluster res "Exchange Information Store Instance (CMS1)" /checkpoints>>"%LOG%"
 call cluster res "Exchange Information Store Instance (CMS1)" /checkpoints >"%OUT%" 2>&1
 set "CODE=%ERRORLEVEL%"
+if not exist "%OUT%" set "CODE=none, its output was not kept"
 call :show
 if not "%CODE%"=="0" goto failed
 set "WANTED=1_1"
@@ -113,7 +122,7 @@ goto finish
 :finish
 set "TEXT=Exit code %RESULT%. What was done stands in '%LOG%'."
 call :say
-if exist "%OUT%" del "%OUT%"
+del "%BASE%.*.out" >nul 2>&1
 exit /b %RESULT%
 
 :usage
@@ -129,6 +138,12 @@ setlocal EnableDelayedExpansion
 echo !TEXT!
 echo !TEXT!>>"!LOG!"
 endlocal
+goto :eof
+
+:next
+set /a STEP+=1
+set "OUT=%BASE%.%STEP%.out"
+if exist "%OUT%" del "%OUT%"
 goto :eof
 
 :show
