@@ -10,6 +10,7 @@ import typer
 
 from cli.cases import open_case
 from cli.checkpoints import checkpoints_of
+from cli.next_steps import command_line
 from cli.options import CaseFile, Quiet, Verbose  # noqa: TC001  (typer reads annotations at run time)
 from cli.output import emit_command, emit_heading, emit_line
 from cli.voice import voice
@@ -77,7 +78,7 @@ def cleanup(
             )
     if result.outcome is Outcome.WRITTEN:
         _tell_plan(plan)
-        _tell_scripts(output)
+        _tell_scripts(output, case, plan)
     else:
         tell_result(result)
     if result.exit_code:
@@ -112,7 +113,9 @@ def _tell_plan(plan: Plan) -> None:
                 emit_line(f"{one.key} ({', '.join(one.checkpoints)}, seen on {', '.join(one.nodes)})", indent=2)
 
 
-def _tell_scripts(folder: Path) -> None:
+def _tell_scripts(folder: Path, case: Path, plan: Plan) -> None:
+    from forensics.checkpoints.scripts import listing_command  # noqa: PLC0415  (see cli.ingest)
+
     emit_heading("What to do")
     where = "this folder" if folder == Path() else folder
     emit_line(f"1. Copy cleanup.cmd and undo.cmd from {where} to one node of the cluster.")
@@ -120,6 +123,10 @@ def _tell_scripts(folder: Path) -> None:
     emit_line("3. Run it there in a command prompt of an administrator, before the mailbox server is brought online:")
     emit_command("cleanup.cmd")
     emit_line("4. It lists the checkpoints before and after, and keeps what was said in cleanup.log.")
+    emit_line("5. Take a listing there, and see here that what is gone is what should be:")
+    for number, resource in enumerate(plan.resources):
+        emit_command(f"{listing_command(resource)} {'>>' if number else '>'} after.txt")
+    emit_command(command_line(["ccrf", "checkpoints", "verify", str(case), "after.txt"]))
 
 
 def _agree(*, yes: bool) -> None:

@@ -21,6 +21,7 @@ from forensics.checkpoints.answers import State, is_listed, state_of
 from forensics.checkpoints.cleanup import Outcome, run_cleanup, script_cleanup
 from forensics.checkpoints.model import Checkpoint, CheckpointKind
 from forensics.checkpoints.runner import OUTPUT_MAX, Transport, split_windows, text_of
+from forensics.checkpoints.scripts import listing_command
 from forensics.errors import RefusedError, UsageError
 from forensics.roles.model import Confidence
 
@@ -377,7 +378,7 @@ def test_the_command_writes_scripts(tmp_path, monkeypatch):
 
 
 def test_the_command_asks_before_it_runs_anything(tmp_path, cluster):
-    """Not on a terminal --yes is needed: exit code 4, nothing was run and nothing written."""
+    """Not on a terminal --yes is needed, else exit code 4 and nothing was run; `verify` agrees with what it did."""
     case = evidence(tmp_path, PRODUCT_KEY, SCAN_KEY)
     way = shlex.join(transport(cluster).arguments)
     result = run("checkpoints", "cleanup", case, "-o", tmp_path / "out", "--runner", way)
@@ -385,8 +386,15 @@ def test_the_command_asks_before_it_runs_anything(tmp_path, cluster):
     assert "--yes" in result.stderr
     assert asked(cluster) == []
     assert not (tmp_path / "out").exists()
+    listing = transport(cluster).run("EXNODE1", listing_command(STORE)).output
+    (tmp_path / "before.txt").write_text(listing)
+    assert run("checkpoints", "verify", case, tmp_path / "before.txt").exit_code == 3
     assert run("checkpoints", "cleanup", case, "-o", tmp_path / "out", "--runner", way, "--yes").exit_code == 0
     assert held(cluster) == OTHERS
+    listing = transport(cluster).run("EXNODE1", listing_command(STORE)).output
+    (tmp_path / "after.txt").write_text(listing)
+    verified = run("checkpoints", "verify", case, tmp_path / "after.txt")
+    assert verified.exit_code == 0, verified.output
     assert run("checkpoints", "cleanup", case, "--runner", "no-such-program x").exit_code == 2
 
 
