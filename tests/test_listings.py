@@ -18,7 +18,8 @@ from forensics.ingest.run import ingest
 from forensics.roles.analyse import analyse
 from forensics.roles.model import Confidence
 from parsers.kinds import Kind, tell_kind
-from parsers.listings.reader import Account, Form, form_of, read_listing
+from parsers.listings.model import Account, Form
+from parsers.listings.reader import form_of, read_listing
 from parsers.times import filetime_from_datetime, filetime_from_unix
 
 SECONDS = 1_199_966_435  # 2008-01-10T12:00:35Z
@@ -92,6 +93,54 @@ def test_dates_of_other_countries(line):
     """Days before months, and years first, with the clock of 24 hours."""
     found, _ = read(directory("C:\\", line), ZoneInfo("Europe/Berlin"))
     assert [tuple(one)[:3] for one in found] == [("C/x", 4096, utc(2008, 1, 13, 11, 1))]
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        " Directory of C:\\FSE\\Data",
+        " Verzeichnis von C:\\FSE\\Data",
+        " R\u00e9pertoire de C:\\FSE\\Data",
+        " R\x82pertoire de C:\\FSE\\Data",
+        " Directorio de C:\\FSE\\Data",
+        " Directory di C:\\FSE\\Data",
+        " Pasta de C:\\FSE\\Data",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
+def test_a_folder_is_told_by_its_place_and_not_by_its_words(heading, encoding):
+    """Listings of other languages have the same structure: files lie below their folder, free space is none."""
+    text = " Volume in drive C has no label.\r\n\r\n" + heading + "\r\n\r\n"
+    text += "13/01/2008  12:00    <REP>          .\r\n"
+    text += "13/01/2008  12:01             4\u00a0096 ScanJobs.fdb\r\n"
+    text += "               1 fichier(s)            4\u00a0096 octets\r\n"
+    found, account = read(text, encoding=encoding)
+    assert [tuple(one)[:3] for one in found] == [("C/FSE/Data/ScanJobs.fdb", 4096, utc(2008, 1, 13, 12, 1))]
+    assert account.problems == []
+
+
+def test_a_share_is_a_folder_too():
+    """The heading of a share's folder is one; the line that names the volume is not the last word."""
+    text = " Volume in drive \\\\srv\\c$ is Data\r\n\r\n Verzeichnis von \\\\srv\\c$\\Data\r\n\r\n"
+    found, _ = read(text + "13.01.2008  12:01             4.096 ScanJobs.fdb\r\n")
+    assert [one.path for one in found] == ["srv/c$/Data/ScanJobs.fdb"]
+
+
+def test_dots_between_the_numbers_put_the_day_first():
+    """No Windows format has the month first with dots; with slashes the same date stays untold in every language."""
+    dotted = " Verzeichnis von C:\\\r\n\r\n03.02.2008  12:01             4.096 x\r\n"
+    assert [one.modified for one in read(dotted)[0]] == [utc(2008, 2, 3, 12, 1)]
+    slashed = " R\u00e9pertoire de C:\\\r\n\r\n03/02/2008  12:01             4096 x\r\n"
+    assert [one.modified for one in read(slashed)[0]] == [None]
+    mixed = dotted + "12.13.2008  12:01             4.096 y\r\n"
+    assert [one.modified for one in read(mixed)[0]] == [utc(2008, 3, 2, 12, 1), utc(2008, 12, 13, 12, 1)]
+
+
+@pytest.mark.parametrize("half", ["PM", "p.m.", "p. m.", "p.\u00a0m.", "p"])
+def test_halves_of_the_day_in_other_countries(half):
+    """The second half of the day is one however it is written."""
+    text = f" Directorio de C:\\\r\n\r\n13/01/2008  01:05 {half}             4,096 x\r\n"
+    assert [one.modified for one in read(text)[0]] == [utc(2008, 1, 13, 13, 5)]
 
 
 def test_what_a_listing_is_is_told_by_its_content():

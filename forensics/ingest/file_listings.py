@@ -8,7 +8,8 @@ from forensics.case.bulk import insert_rows
 from forensics.case.rows import NewFileVersion
 from forensics.case.values import sql_text
 from parsers.kinds import decode_text
-from parsers.listings.reader import Account, form_of, read_listing
+from parsers.listings.model import Account
+from parsers.listings.reader import form_of, read_listing
 from parsers.times import iso_utc
 
 if TYPE_CHECKING:
