@@ -148,3 +148,24 @@ def test_causes_stand_before_effects_where_clocks_cannot_tell():
     assert [sign.claim for sign in apart] == [Claim.GROUP_ONLINE, Claim.GROUP_OFFLINE]
     own, _ = signs_from([Entry(100, "A", "online"), Entry(101, "A", "offline")])
     assert [sign.claim for sign in own] == [Claim.GROUP_ONLINE, Claim.GROUP_OFFLINE]
+
+
+def test_an_entry_of_which_a_copy_is_left_stands_where_the_copy_stands():
+    """Its own clock may be far off: the copy was there before the log's owner wrote its next entry."""
+    entries = [
+        *story.begins(0, "A", "B"),
+        Entry(1000, "B", "leaving", owner="A"),
+        Entry(1008, "B", "offline", owner="A"),
+        Entry(1010, "A", "coming"),
+        Entry(1025, "A", "online"),
+    ]
+    evidence = story.evidence_of(entries)
+    wrong = story.known_clocks(evidence, ahead={"B": -600}, within=700.0)
+    signs = signs_of(evidence.observations, NODES, "CMS1", wrong, mailbox=True)[-4:]
+    assert [(one.node, one.claim) for one in signs] == [
+        ("B", Claim.GROUP_GOING_OFFLINE),
+        ("B", Claim.GROUP_OFFLINE),
+        ("A", Claim.GROUP_COMING_ONLINE),
+        ("A", Claim.GROUP_ONLINE),
+    ]
+    assert all(one.low <= one.time <= one.high for one in signs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -9,7 +10,7 @@ from forensics.claims import GROUP_CLAIMS, PASSIVE_CLAIMS, Claim
 from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from forensics.clocks.model import Moment
     from forensics.observations import Observation
@@ -143,8 +144,31 @@ def signs_of(
         # Of an entry of which only a copy is there nobody knows which clock set its time.
         is_own = one.log[0] == one.node
         found.append(Sign(node, one.claim, when.time, when.low, high, is_own and when.bounded, worth, one))
+    found = _before_their_copies(found)
     found.sort(key=_order)
     return _in_passing(_causes_first(found))
+
+
+def _before_their_copies(signs: Sequence[Sign]) -> list[Sign]:
+    """Put entries of which only a copy is there where that copy stands.
+
+    Which clock set the copy's time is not known, but it was logged before the log's owner wrote its own next record.
+    """
+    by_log: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for at, sign in enumerate(signs):
+        if sign.observation.number is not None:
+            by_log[sign.observation.log].append((sign.observation.number, at))
+    found = list(signs)
+    for (owner, _), rows in by_log.items():
+        behind: Sign | None = None
+        for _, at in sorted(rows, reverse=True):
+            sign = found[at]
+            if sign.observation.node == owner:
+                behind = sign
+            # Numbers that began anew place nothing: such a record lies elsewhere altogether.
+            elif behind is not None and sign.low <= behind.time < sign.time:
+                found[at] = replace(sign, time=behind.time, high=max(behind.time, min(sign.high, behind.high)))
+    return found
 
 
 def short_name(computer: str | None) -> str:
