@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import pytest
 from loss_stage import A, B, Stage, at, told, version
 
 from forensics.claims import Claim
 from forensics.files.model import Trigger
-from forensics.roles.model import Confidence
+from forensics.roles.model import Confidence, Role, RoleInterval
 
 MOVE = (10_000, 10_020)
 OLD, NEW, LATER = version("old", 1000), version("new", 9990), version("later", 20_000)
+LATE, EARLY = version("late", 10_100), version("early", 9_000)
 
 
 def test_an_ordinary_edit_and_its_copy_are_no_finding():
@@ -194,3 +197,75 @@ def test_the_time_of_a_loss_is_when_the_content_went():
     stale = next(one for one in found.findings if one.kind == "stale_overwrite")
     assert stale.earliest <= at(15_000) <= stale.latest
     assert stale.latest - stale.earliest < 60 * 10_000_000
+
+
+def test_a_sync_in_the_second_of_a_backup_came_after_it():
+    """Both are kept to whole seconds: the service makes its backup when it starts, and syncs then."""
+    stage = Stage([MOVE]).backup(A, 2000, ScanJobs=OLD).backup(A, 10_005, ScanJobs=NEW)
+    stage.backup(A, 15_000, Trigger.SERVICE_START, ScanJobs=NEW).event(A, 15_000, Claim.FORCED_SYNC)
+    found = stage.now(A, ScanJobs=OLD).now(B, ScanJobs=OLD).run()
+    assert ("stale_overwrite", "forced_sync", "ScanJobs", A) in told(found)
+
+
+def test_a_save_on_a_machine_that_is_down_by_the_others_clocks_was_made_before():
+    """Nobody saves on a machine that is down: the other node's clock is off, and the save was lost in the window."""
+    stage = Crashed([MOVE]).backup(A, 2000, ScanJobs=OLD).backup(A, 10_500, Trigger.SERVICE_START, ScanJobs=LATE)
+    found = stage.now(A, ScanJobs=LATE).now(B, ScanJobs=OLD).run()
+    assert told(found) == [("lost_update", "failover_in_window", "ScanJobs", B)]
+    assert found.findings[0].confidence is not Confidence.CERTAIN
+
+
+def test_a_save_behind_a_nodes_last_entry_was_made_while_it_was_active_still():
+    """It stopped unseen, and nobody else was active meanwhile; how long after the save it stopped nobody knows."""
+    stage = Unseen([MOVE]).backup(A, 2000, ScanJobs=OLD).backup(A, 10_500, Trigger.SERVICE_START, ScanJobs=EARLY)
+    found = stage.now(A, ScanJobs=EARLY).now(B, ScanJobs=OLD).run()
+    assert [row[0] for row in told(found)] == ["lost_update"]
+    assert found.findings[0].confidence is Confidence.POSSIBLE
+
+
+def test_a_loss_is_not_earlier_than_the_save_of_what_was_lost():
+    """However wide the move is: the content was there before it was lost."""
+    found = Crashed([MOVE], wide=5_000).backup(B, 2000, ScanJobs=OLD).now(A, ScanJobs=NEW).now(B, ScanJobs=OLD).run()
+    assert found.findings[0].earliest > at(9990)
+
+
+def test_a_change_that_was_copied_over_was_lost_from_the_save_of_the_other_on():
+    """The set that has what did the damage is not one of before."""
+    stage = Stage().backup(A, 2000, ScanJobs=OLD).event(B, 10_005, Claim.COPY_SKIPPED, None, "ScanJobs.fdb")
+    stage.backup(B, 11_000, Trigger.SERVICE_START, ScanJobs=NEW)
+    found = stage.now(A, ScanJobs=LATER).now(B, ScanJobs=LATER).run()
+    assert found.findings[0].earliest <= at(20_000) <= found.findings[0].latest
+
+
+@dataclass
+class Crashed(Stage):
+    """The first node stops dead at the move, and is down for a while; the move is known to `wide` seconds."""
+
+    wide: float = 0
+
+    def history(self):
+        told = super().history()
+        down = RoleInterval("role:9", A, Role.DOWN, at(10_000), at(10_400), Confidence.CERTAIN, (), (), "")
+        intervals = [
+            replace(one, start=at(10_400)) if one.node == A and one.role is Role.PASSIVE else one
+            for one in told.intervals
+        ]
+        moves = tuple(replace(one, earliest=one.earliest - int(self.wide * 10_000_000)) for one in told.transitions)
+        return replace(told, intervals=tuple(sorted([*intervals, down], key=lambda one: one.start)), transitions=moves)
+
+
+@dataclass
+class Unseen(Stage):
+    """The first node's logs end an hour before the other takes over; it is back later."""
+
+    def history(self):
+        told = super().history()
+        dark = RoleInterval("role:9", A, Role.UNKNOWN, at(6_000), at(10_400), Confidence.POSSIBLE, (), (), "")
+        intervals = [
+            replace(one, end=at(6_000)) if one.node == A and one.role is Role.ACTIVE
+            else replace(one, start=at(10_400)) if one.node == A and one.role is Role.PASSIVE
+            else one
+            for one in told.intervals
+        ]  # fmt: skip
+        moves = tuple(replace(one, earliest=at(6_000)) for one in told.transitions)
+        return replace(told, intervals=tuple(sorted([*intervals, dark], key=lambda one: one.start)), transitions=moves)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loss_stage import A, B, Stage, version
 
 from forensics.claims import Claim
@@ -46,3 +48,19 @@ def test_without_a_loss_no_set_is_recommended():
     """Nothing is to be restored where nothing is gone."""
     stage = Stage([MOVE]).backup(A, 2000, **every("old", 1000))
     assert stage.now(A, **every("old", 1000)).now(B, **every("old", 1000)).run().recommended is None
+
+
+def test_a_set_made_after_a_crash_with_the_lost_content_is_recommended():
+    """Though the crash is known to minutes only: what it holds was current up to the loss, whenever that was."""
+    new = every("old", 1000, ScanJobs=version("new", 9990))
+    stage = Vague([MOVE]).backup(A, 950, **every("older", 900)).backup(A, 12_000, **new)
+    assert stage.now(A, **new).now(B, **every("old", 1000)).run().recommended == "backup:2"
+
+
+class Vague(Stage):
+    """A stage whose moves may have begun long before."""
+
+    def history(self):
+        told = super().history()
+        moves = tuple(replace(one, earliest=one.earliest - 900 * 10_000_000) for one in told.transitions)
+        return replace(told, transitions=moves)

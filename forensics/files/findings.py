@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from forensics.files.descent import EDITS, FRESH, Descent
 from forensics.files.model import Cause, Finding, Kind, Version
+from forensics.files.stated import finding, how_sure
+from forensics.files.unreached import never_came
 from forensics.roles.confidence import weaker
 from forensics.roles.model import Confidence, Role
-from parsers.times import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from forensics.files.saves import Save
     from forensics.files.story import Story
     from forensics.files.world import World
-    from forensics.roles.model import RoleTransition
-
-# The contract's window: a cycle, and the seconds by which recorded times may be off.
-_SLACK: Final = 2 * TICKS_PER_SECOND
 
 
 class _Known(NamedTuple):
@@ -147,9 +144,12 @@ def _passive_edit_lost(save: Save, story: Story, world: World, known: _Known) ->
         f"whose next one was copied over it."
     )
     evidence = (*story.references.get(save.version, ())[:3], *gone.evidence[:2])
-    word = _word(story, world, save, Confidence.CERTAIN)
+    word = how_sure(story, world, save, Confidence.CERTAIN)
     kind = (Kind.LOST_UPDATE, Cause.PASSIVE_EDIT)
-    return replace(_finding(story, last, kind, (gone.low, gone.high), save, word, evidence, why), current=held[last])
+    # It began with the save that was copied over it.
+    other = known.saves.get(gone.new) if gone.new is not None else None
+    low = min(gone.low, other.when.low) if other is not None else gone.low
+    return replace(finding(story, last, kind, (low, gone.high), save, word, evidence, why), current=held[last])
 
 
 def _was_last(save: Save, loss: Finding, story: Story, descent: Descent) -> bool:
@@ -196,7 +196,8 @@ def _loss_on(node: str, save: Save, story: Story, world: World, known: _Known) -
         for one in story.seen
     ):
         return None  # nothing shows that the node lacked it
-    return _never_came(node, save, move, story, world, known)
+    held = _held_at(node, move.time, known)
+    return never_came(node, save, move, known.saves.get(held) if held is not None else None, story, world)
 
 
 def _made_after(version: Version | None, save: Save, known: _Known) -> Save | None:
@@ -210,7 +211,7 @@ def _made_anew(node: str, save: Save, made: Save, story: Story, world: World) ->
     came = next((c for c in story.course.changes if c.node == node and c.new == made.version), None)
     span = (came.low, came.high) if came is not None else (made.when.low, made.when.high)
     source = came.source if came is not None and came.how not in FRESH else None
-    word = weaker(_word(story, world, save, Confidence.CERTAIN), world.sure(made.node, made.when.time))
+    word = weaker(how_sure(story, world, save, Confidence.CERTAIN), world.sure(made.node, made.when.time))
     evidence = (
         *story.references.get(save.version, ())[:2],
         *made.evidence,
@@ -238,45 +239,7 @@ def _reset(
         cause, what = Cause.UNKNOWN, f"the defaults of an installation on {made.node}"
     came = f", copied from {source}," if source else ""
     why = f"On {node} {what}{came} took the place of the configured {story.name}."
-    return _finding(story, node, (Kind.RESET, cause), span, save, word, evidence, why)
-
-
-def _never_came(node: str, save: Save, move: RoleTransition, story: Story, world: World, known: _Known) -> Finding:
-    there = _held_at(node, move.time, known)
-    offline = _went_offline(save.node, move, world)
-    waited = offline - save.when.time
-    inverted = (
-        there is not None
-        and (there.modified or 0) >= (save.version.modified or 0)
-        and (other := known.saves.get(there)) is not None
-        and other.when.time < save.when.time
-    )
-    if inverted:
-        cause = Cause.CLOCK_SKEW
-        why = (
-            f"{story.name} was saved on {save.node}, but the older content on {node} has the later recorded time, so "
-            f"the change was not copied; then {node} became active."
-        )
-    elif waited <= world.cycle + _SLACK and world.role(node, save.when.time) is not Role.DOWN:
-        cause = Cause.FAILOVER_IN_WINDOW
-        seconds = max(0, waited) // TICKS_PER_SECOND
-        why = (
-            f"{story.name} was saved on {save.node} {seconds} s before the group went offline there, less than a "
-            f"cycle, and the change had not been copied when {node} became active."
-        )
-    else:
-        cause = Cause.UNKNOWN
-        why = f"{story.name} was saved on {save.node}, and the change never came to {node}, which became active."
-    word = _word(story, world, save, move.confidence)
-    evidence = (*story.references.get(save.version, ())[:3], *move.evidence[:4])
-    return _finding(story, node, (Kind.LOST_UPDATE, cause), (move.earliest, move.latest), save, word, evidence, why)
-
-
-def _went_offline(node: str, move: RoleTransition, world: World) -> int:
-    """When the group began to go offline on the node that lost it, as far as is known."""
-    interval = world.interval(node, move.earliest)
-    going = world.going_offline(node, move.time)
-    return going if going is not None else min(move.earliest, interval.end if interval is not None else move.earliest)
+    return finding(story, node, (Kind.RESET, cause), span, save, word, evidence, why)
 
 
 def _held_at(node: str, time: int, known: _Known) -> Version | None:
@@ -299,7 +262,7 @@ def _taken(
     evidence = (*story.references.get(save.version, ())[:2], *change.evidence[:2])
     if change.new is not None:
         evidence = (*evidence, *story.references.get(change.new, ())[:2])
-    word = _word(story, world, save, Confidence.CERTAIN)
+    word = how_sure(story, world, save, Confidence.CERTAIN)
     older = new is not None and new.when.time < save.when.time
     made = _made_after(change.new, save, known) if change.how in FRESH | {"copy"} else None
     if change.how == "install" and world.role(node, change.high) is Role.PASSIVE:
@@ -309,13 +272,13 @@ def _taken(
         return _reset(node, save, (made, source, span), story, world, word, evidence)
     if change.how == "forced":
         why = f"A forced sync on {node}, which ignores times, put older content from {change.source} over {story.name}."
-        return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.FORCED_SYNC), span, save, word, evidence, why)
+        return finding(story, node, (Kind.STALE_OVERWRITE, Cause.FORCED_SYNC), span, save, word, evidence, why)
     if change.how == "copy" and older:
         why = (
             f"Replication put older content from {change.source} over {story.name} on {node}: the recorded times order "
             "the two otherwise than they were saved."
         )
-        return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.CLOCK_SKEW), span, save, word, evidence, why)
+        return finding(story, node, (Kind.STALE_OVERWRITE, Cause.CLOCK_SKEW), span, save, word, evidence, why)
     if change.how == "unexplained" and older:
         word = weaker(word, Confidence.PROBABLE)
         if world.role(node, change.high) is Role.ACTIVE:
@@ -326,9 +289,9 @@ def _taken(
             why = (
                 f"Older content with its old time came back over {story.name} on {node} while it was active: a restore."
             )
-            return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.RESTORE), span, save, word, evidence, why)
+            return finding(story, node, (Kind.STALE_OVERWRITE, Cause.RESTORE), span, save, word, evidence, why)
         why = f"Older content came over {story.name} on {node}, and no event says how."
-        return _finding(story, node, (Kind.STALE_OVERWRITE, Cause.UNKNOWN), span, save, word, evidence, why)
+        return finding(story, node, (Kind.STALE_OVERWRITE, Cause.UNKNOWN), span, save, word, evidence, why)
     return None
 
 
@@ -358,10 +321,10 @@ def _divergences(
         else:
             cause, why = Cause.UNKNOWN, f"{story.name} differs on {node}"
         why = f"{why[0].upper()}{why[1:]}, so replication from {last} skips it and the two nodes stay different."
-        word = _word(story, world, mine, Confidence.CERTAIN)
+        word = how_sure(story, world, mine, Confidence.CERTAIN)
         evidence = (*story.references.get(theirs, ())[:2], *story.references.get(ours, ())[:2])
         start = max(mine.when.time, other.when.time)
-        loss = _finding(
+        loss = finding(
             story, node, (Kind.DIVERGENCE, cause), (start, max(start, mine.when.high, other.when.high)), other, word,
             evidence, why,
         )  # fmt: skip
@@ -383,48 +346,3 @@ def _one_for_each(found: Sequence[Finding], descent: Descent) -> list[Finding]:
         if not covered and not any(o.node == one.node and o.lost == one.lost and o.mended == one.mended for o in kept):
             kept.append(one)
     return kept
-
-
-def _word(story: Story, world: World, save: Save, other: Confidence) -> Confidence:
-    """How sure a finding is: its contents are hashed; what can be wrong is who was active, and what was copied."""
-    word = weaker(other, world.sure(save.node, save.when.time))
-    if not save.sure or not save.when.bounded:
-        word = weaker(word, Confidence.PROBABLE)
-    if any(node not in world.nodes for node in story.course.held):
-        word = Confidence.POSSIBLE  # the logs of a node are not there at all
-    if story.margin < _CLEAR_MARGIN:
-        word = weaker(word, Confidence.POSSIBLE if story.margin < _OPEN_MARGIN else Confidence.PROBABLE)
-    return word
-
-
-_CLEAR_MARGIN: Final = 1.0
-_OPEN_MARGIN: Final = 0.05
-
-
-def _finding(
-    story: Story,
-    node: str,
-    kind: tuple[Kind, Cause],
-    span: tuple[int, int],
-    save: Save,
-    word: Confidence,
-    evidence: tuple[str, ...],
-    why: str,
-) -> Finding:
-    return Finding(
-        id="",
-        file=story.name,
-        node=node,
-        kind=kind[0],
-        cause=kind[1],
-        earliest=min(span),
-        latest=max(span),
-        lost=save.version,
-        current=None,
-        recoverable_from=(),
-        live_on=(),
-        confidence=word,
-        evidence=tuple(dict.fromkeys((*evidence, *save.evidence))),
-        contradicted_by=(),
-        why=why,
-    )

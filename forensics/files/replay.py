@@ -91,6 +91,7 @@ class _Step(NamedTuple):
     seen: Seen | None = None
     node: str = ""
     evidence: tuple[str, ...] = ()
+    low: int = 0  # of an event: not before
 
 
 class _Link(NamedTuple):
@@ -166,10 +167,12 @@ def _ready(saves: Sequence[Save], steps: Sequence[_Step]) -> dict[str, int]:
 
 def _steps(saves: Sequence[Save], seen: Sequence[Seen], happened: Sequence[Happening], world: World) -> list[_Step]:
     steps = [_Step(save.when.time, 1, "save", save=save, node=save.node) for save in saves]
-    steps += [_Step(one.time, 4 if one.live else 3, "seen", seen=one, node=one.node) for one in seen]
+    steps += [_Step(one.time, 4 if one.live else 2, "seen", seen=one, node=one.node) for one in seen]
     for one in happened:
         kind = "forced" if one.claim is Claim.FORCED_SYNC else "skip"
-        steps.append(_Step(one.when.time, 2, kind, node=one.node, evidence=(one.reference,)))
+        # A service makes its backup before its first sync, and an event may be as late as its second ends.
+        late = TICKS_PER_SECOND - 1 if kind == "forced" and one.raw % TICKS_PER_SECOND == 0 else 0
+        steps.append(_Step(one.when.time + late, 3, kind, None, None, one.node, (one.reference,), one.when.time))
     if steps:
         low, high = min(s.time for s in steps), max(s.time for s in steps)
         steps += [_Step(edge, 0, "edge") for edge in world.edges(low, high)]
@@ -326,7 +329,7 @@ def _forced(
         _offer(found, state, cost, link)
         return
     new = (*state[:at], theirs, *state[at + 1 :])
-    change = Change(step.node, state[at], theirs, step.time, step.time, "forced", active, step.evidence)
+    change = Change(step.node, state[at], theirs, step.low, step.time, "forced", active, step.evidence)
     _offer(found, new, cost, _Link(link, change, None))
     _offer(found, state, cost + _NOT_FORCED, link)
 

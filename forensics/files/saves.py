@@ -172,7 +172,10 @@ def _saved(
         break
     if passive and (actives or any(world.active(own[node].time) is not None for node in passive)):
         return Save(version, passive[0], own[passive[0]], "passive_edit")
-    # Nobody is known to have been active: where it was seen first.
+    # Nobody is known to have been active: on the node that can have been still, else where it was seen first.
+    still = [(node, at) for node in nodes if (at := world.still_active(node, own[node])) is not None]
+    if len(still) == 1:
+        return Save(version, *still[0], "edit", sure=len(nodes) == 1)
     node = min(nodes, key=lambda name: (world.role(name, own[name].time) is Role.DOWN, first_on[name].time, name))
     return Save(version, node, own[node], "edit", sure=len(world.nodes) == 1)
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics.claims import Claim
+from forensics.clocks.model import ASSUMED_LIMIT
 from forensics.roles.model import Confidence, Role
 from parsers.times import TICKS_PER_SECOND
 
@@ -140,6 +141,28 @@ class World:
         if after is not None and (after.from_node != owner or time > after.earliest):
             return None
         return owner
+
+    def term(self, node: str, before: int) -> RoleInterval | None:
+        """The last stretch in which a node was known to be active, of those that began before a moment."""
+        at = bisect_right(self._starts.get(node, []), before)
+        return next((one for one in reversed(self._intervals.get(node, [])[:at]) if one.role is Role.ACTIVE), None)
+
+    def still_active(self, node: str, when: When) -> When | None:
+        """When a node that was seen at work still had the group, though nothing says so at that moment; None: not.
+
+        Either its logs end before, it has not started anew since, and every other node is known to have been something
+        else; or it was down by the others' clocks: nobody works on a machine that is down, so it was before.
+        """
+        own, term = self.interval(node, when.time), self.term(node, when.time)
+        if own is None or term is None or term.end != own.start:
+            return None
+        if own.role is Role.DOWN and when.time - own.start <= ASSUMED_LIMIT:
+            return When(own.start - 1, min(when.low, own.start - 1), when.high, bounded=False)
+        others = (one for other in self.nodes if other != node for one in self._intervals[other])
+        taken = (
+            one.role in {Role.ACTIVE, Role.UNKNOWN} for one in others if one.start <= when.time and one.end >= own.start
+        )
+        return when if own.role is Role.UNKNOWN and self._silent is None and not any(taken) else None
 
     def knows_active(self, node: str, time: int) -> bool:
         """Whether the logs show that a node was active at a moment, and not just that no other had the group."""
