@@ -54,6 +54,19 @@ def test_words_behind_escapes_are_tokens():
         assert not list(tokens.found(text)), text
 
 
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("Weiß", "x Weiß x"), ("Weiß", "x WEISS x"), ("Weiss", "x weiß x"), ("WEIẞ", "x weiß x"),
+        ("Großweiß", "x Grossweiß x"), ("Steffi", "x STE\ufb03 x"), ("İlker", "x İLKER x"), ("Σίσυφος", "x ΣΊΣΥΦΟΣ x"),
+    ],
+)  # fmt: skip
+def test_letters_that_are_several_without_case(word, text):
+    """`ß` is `ss` without case: a name with one is found however it is written, and all of it is replaced."""
+    assert Tokens({word: "x"}).replaced(f"ẖ {text}", lambda _meaning, _found: "NAME") == "ẖ x NAME x"
+    assert not list(Tokens({word: "x"}).found(f"ẖ {text[2:-2]}s"))
+
+
 def test_thousands_of_words_and_deep_ones():
     """Five thousand names, and names that are each other's beginnings, make a pattern that works."""
     tokens = Tokens({f"user{number}": str(number) for number in range(5000)})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -42,15 +43,32 @@ class Tokens:
 
     def replaced(self, text: str, replace: Callable[[str, str], str]) -> str:
         """The text with `replace(meaning, found)` in place of each word found."""
-        if self._pattern is None:
-            return text
-        return self._pattern.sub(lambda found: replace(self._meaning(found[0]), found[0]), text)
+        parts = []
+        end = 0
+        for meaning, start, stop in self._spans(text):
+            parts += [text[end:start], replace(meaning, text[start:stop])]
+            end = stop
+        return "".join([*parts, text[end:]]) if parts else text
 
     def found(self, text: str) -> Iterator[str]:
         """The meaning of each word found, in their order."""
-        if self._pattern is not None:
+        for meaning, _, _ in self._spans(text):
+            yield meaning
+
+    def _spans(self, text: str) -> Iterator[tuple[str, int, int]]:
+        """Meaning, start and end of each word found."""
+        if self._pattern is None:
+            return
+        if text.isascii() or _several().search(text) is None:
             for found in self._pattern.finditer(text):
-                yield self._meaning(found[0])
+                yield self._meaning(found[0]), *found.span()
+            return
+        # One letter is several without case (`ß`, `ss`): looked for in the folded text, and where that is in this one.
+        places = None
+        for found in self._pattern.finditer(text.casefold()):
+            if places is None:
+                places = [at for at, char in enumerate(text) for _ in char.casefold()]
+            yield self._meaning(found[0]), places[found.start()], places[found.end() - 1] + 1
 
     def _meaning(self, found: str) -> str:
         meaning = self._words.get(found.casefold())
@@ -59,6 +77,13 @@ class Tokens:
             equal = (word for word in self._words if re.fullmatch(re.escape(word), found, re.IGNORECASE))
             meaning = self._words[next(equal)]
         return meaning
+
+
+@cache
+def _several() -> re.Pattern[str]:
+    """A letter that is several letters without case."""
+    letters = (char for char in map(chr, range(0x80, 0x10000)) if len(char.casefold()) > 1)
+    return re.compile(f"[{''.join(letters)}]")
 
 
 def _alternatives(words: Iterable[str]) -> str:
