@@ -9,23 +9,37 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import unquote
 
 from forensics.redact.model import NameKind
-from forensics.redact.wellknown import CONTAINERS, SHARES
+from forensics.redact.wellknown import CONTAINERS, PUBLIC, SHARES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SMTP: Final = re.compile(r"(?<![\w.+-])([\w.+'=-]{1,64})@((?:[\w-]{1,63}\.){1,8}[A-Za-z][\w-]{1,62})(?![\w-])")
-_IPV4: Final = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)", re.ASCII)
+_IPV4: Final = re.compile(r"(?<![^\W_])(?<!\.)(?:\d{1,3}\.){3}\d{1,3}(?![^\W_]|\.\d)", re.ASCII)
 _VERSION: Final = re.compile(r"(?:version|ver\.?|build|v)[\s:=\"']*\Z", re.IGNORECASE)
-_IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{2,39}(?:(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])", re.ASCII)
-_SID: Final = re.compile(r"(?<![\w-])S-1-5-21(?:-\d{1,10}){3,5}(?![\w-])", re.ASCII | re.IGNORECASE)
-_UNC: Final = re.compile(r"(?<![\\:\w])\\\\(?![.?]\\)(\w[\w.-]{0,253})(?:\\([^\\/:*?\"<>|\x00-\x1f]{1,80}))?")
-_PROFILE: Final = re.compile(
-    r"((?:documents and settings|users|profiles)[\\/]{1,2})([^\\/:*?\"<>|\x00-\x1f]{1,64})(?=[\\/])", re.IGNORECASE
+_IPV6: Final = re.compile(r"(?<![0-9A-Fa-f:.])[0-9A-Fa-f:]{2,41}(?:(?:\d{1,3}\.){3}\d{1,3})?(?![^\W_]|:)", re.ASCII)
+_SID: Final = re.compile(r"(?<![^\W_])S-1-5-21(?:-\d{1,10}){3,5}(?![^\W_]|-\d)", re.ASCII | re.IGNORECASE)
+_UNC: Final = re.compile(
+    r"(?<![\\:\w])\\\\(?:\?\\UNC\\|(?![.?]\\))(\w[\w.-]{0,253})(?:\\([^\\/:*?\"<>|\x00-\x1f]{1,80}))?",
+    re.IGNORECASE,
 )
-_DN: Final = re.compile(r"(?<![A-Za-z])(cn|ou|dc|o|uid)=((?:[^,/;\"\\=<>+\r\n\x00]|\\[^\r\n]){1,100})", re.IGNORECASE)
+_URL: Final = re.compile(
+    r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,15}://(?:[^\s/@]{0,80}@)?([A-Za-z0-9][\w.-]{0,253})"
+)
+# German systems of 2003 have a folder of their own name; `DOCUME~1` is the short one, as in TEMP.
+_PROFILES: Final = r"(?:documents and settings|docume~\d|dokumente und einstellungen|dokume~\d|users|profiles)"
+_PROFILE: Final = re.compile(rf"({_PROFILES}[\\/])([^\\/:*?\"<>|\x00-\x1f]{{1,64}})(?=[\\/])", re.IGNORECASE)
+_PROFILE_END: Final = re.compile(
+    rf"(?<=[\\/])({_PROFILES}[\\/])(?:([^\\/:*?\"<>|\x00-\x1f]{{1,64}})(?=[\"\r\n]|\Z)|([\w.$-]{{1,64}})(?![\w\\/.$-]))",
+    re.IGNORECASE,
+)
+_DN: Final = re.compile(
+    r"(?<![A-Za-z])(cn|ou|dc|o|uid)=(?:\"([^\"\r\n\x00]{1,100})\"|((?:[^,/;\"\\=<>+\r\n\x00]|\\[^\r\n]){1,100}))",
+    re.IGNORECASE,
+)
 _ACCOUNT: Final = re.compile(r"(?<![\w\\.:/-])([A-Za-z0-9][\w.-]{0,63})\\([\w.$'-]{1,64})(?![\w\\])")
 _WHOLE_ACCOUNT: Final = re.compile(r"([A-Za-z0-9][\w.-]{0,63})\\([^\\/\"\[\]:;|=,+*?<>@\x00-\x1f]{1,64})")
 _HOST: Final = re.compile(r"(?<![\w.@-])(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,62}(?![\w-])")
@@ -46,6 +60,15 @@ class Sign(NamedTuple):
     text: str
     how: str
     before: str | None = None
+
+
+def readings(text: str) -> Iterator[str]:
+    """A text, and what it says where names in it are escaped: backslashes doubled, letters as `%5C`."""
+    yield text
+    if "\\\\" in text:
+        yield text.replace("\\\\", "\\")
+    if "%" in text and (plain := unquote(text)) != text:
+        yield plain
 
 
 def signs(text: str, *, versions: bool = False) -> Iterator[Sign]:
@@ -72,8 +95,10 @@ def _addresses(text: str, *, versions: bool) -> Iterator[Sign]:
                 yield Sign(NameKind.ADDRESS, found[0], "IPv4 address")
     if text.count(":") > 1:
         for found in _IPV6.finditer(text):
-            if is_address(found[0]):
-                yield Sign(NameKind.ADDRESS, found[0], "IPv6 address")
+            # `Address:fd00::1`, `fd00::1: no answer`
+            for address in dict.fromkeys((found[0], found[0].removeprefix(":"), found[0].removesuffix(":"))):
+                if is_address(address):
+                    yield Sign(NameKind.ADDRESS, address, "IPv6 address")
 
 
 def accounts(text: str) -> Iterator[tuple[str, str]]:
@@ -102,9 +127,10 @@ def is_address(text: str) -> bool:
         return False
     if isinstance(address, ipaddress.IPv4Address):
         return not (address.is_loopback or address.is_unspecified or int(address) >> 24 in {0, 255})
-    # What is in use: global, unique local, link local, mapped. A process and a date (`a1c::2008`) look like others.
+    # What is in use: global, unique local, link and site local, mapped. A process and a date (`a1c::2008`) look like
+    # others.
     first = int(address) >> 112
-    used = first >> 13 == 1 or first >> 9 == 0x7E or first >> 6 == 0x3FA
+    used = first >> 13 == 1 or first >> 9 == 0x7E or first >> 7 == 0x1FD
     return used or (address.ipv4_mapped is not None and is_address(str(address.ipv4_mapped)))
 
 
@@ -114,15 +140,23 @@ def _in_paths(text: str) -> Iterator[Sign]:
         share = (found[2] or "").strip()
         if share and share.casefold() not in SHARES and not re.fullmatch(r"[A-Za-z]\$", share):
             yield Sign(NameKind.SHARE, share, "share of a UNC path")
+    for found in _URL.finditer(text):
+        if not f".{found[1]}".rstrip(".").casefold().endswith(PUBLIC):
+            yield Sign(NameKind.HOST, found[1], "host of a URL")
     for found in _PROFILE.finditer(text):
         yield Sign(NameKind.USER, found[2].strip(), "profile path", found[1])
+    for found in _PROFILE_END.finditer(text):
+        # `C:\Users\Anna Bell` is a path to its end, `the path C:\Users\anna was not found` is not.
+        whole = found[2] if found.start() <= len("C:\\") or text[found.end() :][:1] == '"' else None
+        user = whole or re.split(r"[\s,;)]", found[2] or found[3])[0].rstrip(".'")
+        yield Sign(NameKind.USER, user.strip(), "profile path", found[1])
 
 
 def _in_names(text: str) -> Iterator[Sign]:
     labels: list[str] = []
     end = -2
     for found in _DN.finditer(text):
-        value = found[2].strip()
+        value = (found[2] or found[3]).strip()
         kind = found[1].lower()
         if kind == "dc":
             # The labels of one domain stand beside each other.
@@ -133,3 +167,9 @@ def _in_names(text: str) -> Iterator[Sign]:
                 labels = []
         elif value.casefold() not in CONTAINERS:
             yield Sign(_DN_KINDS[kind], value, "distinguished name")
+            plain = re.sub(r"\\(.)", r"\1", value)
+            last, comma, first = plain.partition(",")
+            if plain != value:
+                yield Sign(_DN_KINDS[kind], plain, "distinguished name")
+            if comma and last.strip() and first.strip():
+                yield Sign(_DN_KINDS[kind], f"{first.strip()} {last.strip()}", "distinguished name, turned round")

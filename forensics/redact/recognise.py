@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from forensics.case.values import strings_from_json
 from forensics.redact.columns import is_json, pieces, rows_with_text, text_columns
 from forensics.redact.model import NameKind, Names
-from forensics.redact.patterns import accounts, hosts, is_account, is_address, signs
+from forensics.redact.patterns import accounts, hosts, is_account, is_address, readings, signs
 from forensics.redact.wellknown import DOMAINS, FIELDS, KEY_ROOTS, LABELS, PLACES, USERS
-from forensics.redact.words import own_words
+from forensics.redact.words import own_phrase, own_words
 from forensics.roles.analyse import analyse
 from forensics.roles.groups import group_names
 
@@ -24,15 +24,17 @@ _LEAST: Final = 2
 _MOST: Final = 320
 _REMEMBERED: Final = 500_000
 _CANDIDATES: Final = 200_000
-# Names that this program makes for nodes it does not know; accounts that Windows makes for each session.
-_NOBODY: Final = re.compile(r"(?:UNKNOWN|DWM|UMFD)-\d+", re.IGNORECASE)
+# Names that this program makes for nodes it does not know; accounts that Windows makes for each session; logons.
+_NOBODY: Final = re.compile(r"(?:UNKNOWN|DWM|UMFD)-\d+|\(0x[0-9a-fx, ]+\)", re.IGNORECASE)
 # `Exchange Information Store Instance (CMS1)`: resources carry the name of what they belong to.
 _RESOURCE: Final = re.compile(
-    r"\b(?:exchange [\w ]{1,60}|network name|ip address|cluster name)[^()]{0,40}\(([A-Za-z0-9][\w-]{0,62})\)",
+    r"\b(?:exchange [\w ]{1,60}|network name|ip(?:v[46])?[\w ]{0,20} address|cluster name)[^()]{0,40}"
+    r"\(([A-Za-z0-9][\w-]{0,62})\)",
     re.IGNORECASE,
 )
 _PSEUDONYM: Final = re.compile(rf"(?<![^\W_])(?:{'|'.join(NameKind)})-\d+(?![^\W_])", re.IGNORECASE)
 _NETBIOS: Final = 15
+_NUMBER_LEAST: Final = 5
 
 
 class Recognised:
@@ -87,7 +89,11 @@ class _Recognition:
         names = self._found.names
         ordinary = own_words()
         for name in names:
-            name.bare = name.text.casefold() not in ordinary or name.kind is NameKind.SID
+            name.bare = name.kind is NameKind.SID or not (
+                name.text.isdecimal()
+                or name.text.casefold() in ordinary
+                or (" " in name.text and own_phrase(name.text))
+            )
         for word in also:
             names.add(NameKind.WORD, word, "named by the analyst").bare = True
         return self._found
@@ -104,8 +110,12 @@ class _Recognition:
             return
         if kind is NameKind.ADDRESS or is_address(text):
             self._found.names.add(NameKind.ADDRESS, text, how)
-        elif text.isdecimal() or folded in USERS or folded in DOMAINS or _NOBODY.fullmatch(text):
+        elif folded in USERS or folded in DOMAINS or _NOBODY.fullmatch(text):
             return
+        elif text.isdecimal():
+            # Numbers of staff are names of users; short numbers are too much else.
+            if kind is NameKind.USER and len(text) >= _NUMBER_LEAST:
+                self._found.names.add(kind, text, how, before)
         elif kind is NameKind.HOST:
             self._host(text, how)
         elif kind is NameKind.DOMAIN:
@@ -117,7 +127,7 @@ class _Recognition:
 
     def _host(self, text: str, how: str) -> None:
         label, dot, domain = text.partition(".")
-        if label.casefold() not in LABELS and not label.isdecimal():
+        if not (label.casefold() in LABELS and dot) and not label.isdecimal():
             self._found.names.add(NameKind.HOST, label, how)
             if len(label) > _NETBIOS:
                 self._found.names.add(NameKind.HOST, label[:_NETBIOS], f"{how}, cut as NetBIOS does")
@@ -125,7 +135,7 @@ class _Recognition:
             self._domain(domain, how)
 
     def _domain(self, text: str, how: str) -> None:
-        if text.casefold() in LABELS | KEY_ROOTS:
+        if text.casefold() in KEY_ROOTS | {"com", "local", "localhost", "net", "org"}:
             return
         self._found.names.add(NameKind.DOMAIN, text, how)
         labels = text.split(".")
@@ -161,6 +171,10 @@ class _Recognition:
             sql = f"SELECT DISTINCT [{column}] FROM [{table}] WHERE typeof([{column}]) = 'text'"  # noqa: S608
             for (text,) in self._case.rows(sql):
                 self._add(NameKind.HOST, text, "computer of events")
+        for name, text in self._case.rows("SELECT DISTINCT name, value FROM registry_values"):
+            kind = FIELDS.get(str(name).casefold())
+            if kind is not None and isinstance(text, str):
+                self._add(kind, text, "value in the registry")
         for (resource,) in self._case.rows(
             "SELECT resource FROM checkpoints UNION SELECT resource FROM checkpoint_sightings"
         ):
@@ -230,14 +244,15 @@ class _Recognition:
         if len(text) <= _LEAST or key in self._seen:
             return
         self._remember(key)
-        for sign in signs(text, versions=versions):
-            self._add(sign.kind, sign.text, sign.how, sign.before)
+        for reading in readings(text):
+            for sign in signs(reading, versions=versions):
+                self._add(sign.kind, sign.text, sign.how, sign.before)
+            if "\\" in reading and len(self._accounts) < _CANDIDATES:
+                self._accounts.update(accounts(reading))
         if "-" in text:
             self._found.like_pseudonyms.update(found.casefold() for found in _PSEUDONYM.findall(text))
         if "(" in text:
             self._resource(text)
-        if "\\" in text and len(self._accounts) < _CANDIDATES:
-            self._accounts.update(accounts(text))
         if "." in text and len(self._hosts) < _CANDIDATES:
             self._hosts.update(hosts(text))
 
@@ -254,3 +269,8 @@ class _Recognition:
         for domain, user in sorted(self._accounts):
             if domain.casefold() in domains:
                 self._add(NameKind.USER, user, "account of a known domain", f"{domain}\\")
+        for name in names:
+            # `C:\Users\jdoe.CONTOSO`, `jdoe.000`: a second profile of the same name.
+            user, _, rest = name.text.rpartition(".")
+            if name.how == "profile path" and (rest.casefold() in domains or re.fullmatch(r"\d{3}", rest)):
+                self._add(NameKind.USER, user, name.how)

@@ -12,7 +12,7 @@ from forensics.redact.model import PEOPLE, Name, NameKind
 from forensics.redact.recognise import recognise
 from forensics.redact.review import Review, review_path
 from forensics.redact.search import leaks
-from forensics.redact.tokens import Tokens
+from forensics.redact.tokens import Tokens, written_forms
 from forensics.writing import atomic_write
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Redaction:
         self._review = Review()
         give_pseudonyms(self.names, self._known, found.like_pseudonyms)
         self._by_text = {name.text: name for name in self.names}
-        self._tokens = Tokens(self._words())
+        self._tokens = Tokens({form: name for word, name in self._words().items() for form in written_forms(word)})
         self._whole = {
             name.text.casefold(): name
             for name in self.names
@@ -88,11 +88,9 @@ class Redaction:
         name.count += 1
         if name.bare:
             return name.pseudonym
-        before = found[: len(found) - len(name.text)]
-        domain = self.names.get(before.rstrip("\\"))
-        if domain is not None and domain.pseudonym:
-            before = domain.pseudonym + "\\"
-        return before + name.pseudonym
+        ends = (len(form) for form in written_forms(name.text) if found.casefold().endswith(form.casefold()))
+        before = found[: -max(ends, default=len(name.text))]
+        return self._tokens.replaced(before, self._pseudonym) + name.pseudonym
 
     def forbid(self, text: str, what: str) -> None:
         """Refuse a text of the analyst's own that holds a name.

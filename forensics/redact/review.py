@@ -56,7 +56,7 @@ class Review:
             if name.pseudonym and name.bare:
                 yield empty | {"what": "replaced", "pseudonym": name.pseudonym} | row
             elif name.pseudonym:
-                what = "replaced only where it stands as a user: an ordinary word"
+                what = "replaced only where it stands as a user: an ordinary word or a number"
                 yield empty | {"what": what, "pseudonym": name.pseudonym} | row
             else:
                 yield empty | {"what": "not replaced: an ordinary word"} | row

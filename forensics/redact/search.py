@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import json
 import sqlite3
 import unicodedata
 import zipfile
 from typing import IO, TYPE_CHECKING, Final
 
 from forensics.case.connect import case_uri
-from forensics.redact.tokens import Tokens
+from forensics.redact.tokens import Tokens, written_forms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,10 +27,10 @@ def leaks(bundle: Path, words: Iterable[str], scratch: Path) -> list[tuple[str, 
 
     Args:
         bundle: the finished zip.
-        words: found as tokens, without case, also as HTML and JSON write them.
+        words: found as tokens, without case, also as HTML, JSON and URLs write them.
         scratch: a folder for a copy of a database.
     """
-    tokens = Tokens({form: word for word in words for form in _forms(word)})
+    tokens = Tokens({form: word for word in words for form in written_forms(word)})
     found = set()
     with zipfile.ZipFile(bundle) as archive:
         for info in archive.infolist():
@@ -51,18 +49,6 @@ def leaks(bundle: Path, words: Iterable[str], scratch: Path) -> list[tuple[str, 
             copy.unlink()
         found |= {(word, "the zip's comment") for word in tokens.found(archive.comment.decode("latin-1"))}
     return sorted(found)
-
-
-def _forms(word: str) -> set[str]:
-    """A word as it is, and as HTML and JSON write it."""
-    return {
-        word,
-        html.escape(word),
-        html.escape(word, quote=False),
-        html.escape(word).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-        json.dumps(word)[1:-1],
-        json.dumps(word, ensure_ascii=False)[1:-1],
-    }
 
 
 def _in_stream(stream: IO[bytes], tokens: Tokens) -> Iterator[str]:

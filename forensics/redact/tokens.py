@@ -6,10 +6,13 @@ in `EXNODE12`. An escape is no letter: in `\nEXNODE1`, as JSON and logs write a 
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import unicodedata
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +24,20 @@ _RIGHT: Final = r"(?![^\W_])"
 _DEEPEST: Final = 60
 
 _Tree = dict[str, Any]  # by letter what may follow; "" where a word ends
+
+
+def written_forms(word: str) -> set[str]:
+    """A word as it is, and as HTML, XML, JSON and URLs write it."""
+    return {
+        word,
+        html.escape(word),
+        html.escape(word, quote=False),
+        html.escape(word).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        html.escape(word).replace("&#x27;", "&apos;"),
+        json.dumps(word)[1:-1],
+        json.dumps(word, ensure_ascii=False)[1:-1],
+        quote(word, safe=""),
+    }
 
 
 class Tokens:

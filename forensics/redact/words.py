@@ -38,12 +38,20 @@ def own_words() -> frozenset[str]:
 
     Taken from the program itself: what it can write into a bundle is in it. Words of its documentation are not.
     """
-    words = set(_SQL)
-    for package in _PACKAGES:
-        for file in _files(resources.files(package)):
-            text = file.read_text(encoding="utf-8")
-            words.update(word.casefold() for word in _WORD.findall(_code(text) if file.name.endswith(".py") else text))
-    return frozenset(words)
+    return _SQL | {word.casefold() for text in _texts() for word in _WORD.findall(text)}
+
+
+def own_phrase(text: str) -> bool:
+    """Whether these words in their order stand in the program's texts: names of services, groups, products."""
+    phrase = re.compile(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])", re.IGNORECASE)
+    return any(phrase.search(one) for one in _texts())
+
+
+@cache
+def _texts() -> tuple[str, ...]:
+    files = [file for package in _PACKAGES for file in _files(resources.files(package))]
+    texts = [(file.name, file.read_text(encoding="utf-8")) for file in files]
+    return tuple(_code(text) if name.endswith(".py") else text for name, text in texts)
 
 
 def _files(folder: Traversable) -> Iterator[Traversable]:
