@@ -10,7 +10,8 @@ import struct
 from typing import NamedTuple
 
 from parsers.evtx.structs import ARRAY, MORE_DATA, NAME_HEADER, Token, ValueType
-from parsers.evtx.values import BadValueError, decode_utf16, natural, value_text
+from parsers.evtx.values import BadValueError, natural, value_text
+from parsers.texts import decode_utf16
 
 MAX_DEPTH = 64  # real events stay below 10
 MAX_NAMES = 65536  # characters of all names that one tree refers to; a chunk holds half as many without overlapping

@@ -12,11 +12,11 @@ from parsers.evtx.values import (
     array_texts,
     as_filetime,
     as_int,
-    decode_utf16,
     natural,
     value_text,
 )
 from parsers.records import EventRecord
+from parsers.texts import decode_utf16
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 import struct
-from codecs import utf_16_le_decode
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from parsers.evtx.structs import ARRAY, FIXED_CODES, ValueType
 from parsers.sids import sid_text
+from parsers.texts import ansi_text, decode_utf16
 from parsers.times import TICKS_PER_SECOND, filetime_from_datetime, iso_utc
 
 if TYPE_CHECKING:
@@ -65,14 +65,6 @@ def real_text(value: float, *, single: bool) -> str:
     return repr(value)
 
 
-def decode_utf16(raw: bytes) -> str:
-    """All characters of UTF-16LE bytes, lone surrogates among them; UnicodeDecodeError for half a character.
-
-    Seven times as quick as `bytes.decode`, which looks this codec up in Python each time.
-    """
-    return utf_16_le_decode(raw, "surrogatepass", True)[0]  # noqa: FBT003  # a C function without keywords
-
-
 def utf16_text(raw: bytes) -> str:
     """Text of UTF-16LE bytes; lone surrogates and NUL stay as they are. BadValueError for half a character.
 
@@ -81,11 +73,6 @@ def utf16_text(raw: bytes) -> str:
     if len(raw) & 1:
         raise BadValueError("a string of an odd number of bytes")
     return decode_utf16(raw).rstrip("\0")
-
-
-def ansi_text(raw: bytes) -> str:
-    """Text of code-page bytes. The page is the writer's and nowhere recorded: Windows-1252 is assumed."""
-    return raw.decode("cp1252", "backslashreplace")
 
 
 def sid_value(raw: bytes) -> str:

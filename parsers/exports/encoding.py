@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import NamedTuple
 
-from parsers.evtx.values import ansi_text, decode_utf16
+from parsers.texts import ansi_text, decode_utf16
 
 # Codes in which the characters of markup are those of ASCII, and nothing else looks like them.
 _ONE_BYTE = re.compile(
