@@ -118,11 +118,11 @@ def test_nothing_is_included_and_nothing_unfolds() -> None:
 
 def test_deep_and_wide_events_are_bounded() -> None:
     """More elements than an event can have, beside or within each other, end the reading quickly, with a fault."""
-    started = time.monotonic()
+    started = time.process_time()
     for text in ("<a>" * 300_000, "<a>" + "<b/>" * 300_000 + "</a>", "<a" + " b='1'" * 300_000 + "/>"):
         tree = read_markup(text)
         assert tree.faults or text.endswith("/>")
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     at_limit = "<a>" * MAX_DEPTH + "</a>" * MAX_DEPTH
     assert read_markup(at_limit).whole
     assert not read_markup(f"<a>{at_limit}</a>").whole

@@ -208,7 +208,7 @@ def test_any_bytes_get_an_answer(data: bytes) -> None:
 )
 def test_megabytes_of_one_piece_take_seconds(piece: str) -> None:
     """Quotes that are never closed and lines without end are read in time that grows with the file."""
-    started = time.monotonic()
+    started = time.process_time()
     decoded = read(HEADER + written(SAVED_2008[:2]) + piece * (1_000_000 // len(piece)))
-    assert time.monotonic() - started < 15
+    assert time.process_time() - started < 15
     assert decoded.records

@@ -6,7 +6,7 @@ import io
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from parsers.exports import framing
@@ -172,6 +172,8 @@ def test_a_file_cut_anywhere_keeps_the_events_before_the_cut(data: st.DataObject
         assert losses(decoded) or text[cut:].strip() in (b"", b">")
 
 
+@example(["<a>", "<!--", EVENTS[0], EVENTS[0]])
+@example(["-->", "<!--", "</Event>", EVENTS[0], EVENTS[0]])
 @given(
     st.lists(
         st.sampled_from([*EVENTS, "<Event ", "<Event>", "</Event>", "<!--", "-->", "<![CDATA[", "]]>", "<a>", "x"])
@@ -213,9 +215,9 @@ def test_an_element_of_the_same_name_in_the_data_is_no_event() -> None:
 )
 def test_megabytes_of_one_piece_take_seconds(piece: str) -> None:
     """Repeated openers of anything are read in time that grows with the file, and what they hide is told."""
-    started = time.monotonic()
+    started = time.process_time()
     decoded = read((EVENTS[0] + piece * (3_000_000 // len(piece))).encode())
-    assert time.monotonic() - started < 8
+    assert time.process_time() - started < 8
     assert [found.event_record_id for found in decoded.records][:1] == [1]
     assert losses(decoded)
 

@@ -164,6 +164,7 @@ class Framer:
     def _end(self, found: re.Match[bytes]) -> None:
         self._at = found.end()
         if self._start is None:
+            self._between(found.start())
             self._problem(ProblemKind.LOST_RANGE, self._done, self._at, "the end of an event without its start")
             self._done = self._at
             return
@@ -206,8 +207,8 @@ class Framer:
         if gap:
             if _ANY_TAG.sub(b"", gap).strip(_BETWEEN):
                 self._problem(ProblemKind.LOST_RANGE, self._done, end, "what stands here is no event")
-            else:
-                self._around(gap)
+            # Beside remains too: where a gap is looked at in pieces, the remains may be in another piece.
+            self._around(gap)
         self._done = end
 
     def _around(self, gap: bytes) -> None:
