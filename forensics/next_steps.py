@@ -93,9 +93,11 @@ def checkpoint_steps(name: str, checkpoints: Sequence[Checkpoint]) -> list[Step]
         return []
     what = "A checkpoint is" if len(stale) == 1 else f"{len(stale)} checkpoints are"
     why = f"{what} stale and would bring old registry keys back: see which, and why."
+    remove = "Write the commands that remove them, to be run while the resource is offline: DIR is a folder."
     after = "After they were removed, hold a listing that was taken then (cluster res /check) against the case."
     return [
         _step(why, ["ccrf", "checkpoints", "list", name]),
+        _step(remove, ["ccrf", "checkpoints", "cleanup", name, "-o", "DIR"]),
         _step(after, ["ccrf", "checkpoints", "verify", name, "AFTER.txt"]),
     ]
 
