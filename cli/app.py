@@ -9,6 +9,7 @@ import typer
 from cli.backups import backups_app
 from cli.bundle import bundle_app
 from cli.case_admin import verify
+from cli.check import check
 from cli.checkpoints import checkpoints_app
 from cli.checkpoints_cleanup import cleanup
 from cli.events import events
@@ -69,6 +70,7 @@ app.command()(overwrites)
 app.command()(restore)
 app.command()(report)
 app.command()(export)
+app.command()(check)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 checkpoints_app.command()(cleanup)

@@ -141,6 +141,10 @@ class Catalogue:
             return Found(row, named, self._matters(row, named), candidate.learned)
         return None
 
+    def has_learned(self, claim: Claim) -> bool:
+        """Whether message files of the evidence taught the id of an event that claims this."""
+        return any(row.claim is claim for rows in self._learned.values() for row, _ in rows)
+
     def wants(self, source: str | None, event_id: int) -> bool:
         """Whether an event of that source and id can be one of the catalogue's, whatever its strings."""
         return source is not None and bool(self._candidates(source, event_id))

@@ -18,8 +18,8 @@ from forensics.case.rows import NewFileVersion
 from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDamageError, UsageError
 from forensics.files.knowledge import Knowledge
 from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary, Progress, harmful
-from forensics.ingest.checkpoint_listings import note_curly_quotes
 from forensics.ingest.captures import captures_in, store_captures
+from forensics.ingest.checkpoint_listings import note_curly_quotes
 from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.file_listings import read_file_listing
 from forensics.ingest.fingerprint import Fingerprint, fingerprint
