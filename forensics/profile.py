@@ -22,6 +22,8 @@ from forensics.profile_rows import (
     BackupPattern,
     BackupZone,
     CheckpointKey,
+    CollectedFile,
+    CollectedKey,
     Cycle,
     DataFolder,
     EventRow,
@@ -105,6 +107,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     product_options: tuple[ProductOption, ...] = ()
     logon_events: tuple[LogonEvent, ...] = ()
     guidelines: tuple[Guideline, ...] = ()
+    collected_keys: tuple[CollectedKey, ...] = ()
+    collected_files: tuple[CollectedFile, ...] = ()
     events: tuple[EventRow, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
