@@ -62,7 +62,7 @@ class Found(NamedTuple):
         row: the catalogue row.
         object: what it speaks of, blanks at the ends left out; None where the row or the event names nothing.
         matters: whether it belongs into a timeline: as the row says, of products and services by their names too.
-        learned: reference of the message file that the id was learned from, such as `file:7`; None: the row knew it.
+        learned: reference of the message file that the id was learned from (`evidence:7`); None: the row knew it.
     """
 
     row: EventRow
@@ -99,7 +99,7 @@ class Catalogue:
             if row is not None:
                 place = self._learned.setdefault((item.source.casefold(), item.event_id), [])
                 if all(row is not known for known, _ in place):
-                    place.append((row, f"file:{item.evidence_id}"))
+                    place.append((row, f"evidence:{item.evidence_id}"))
 
     def match(
         self,
