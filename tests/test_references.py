@@ -30,6 +30,7 @@ COMMANDS = {
     "overwrites": ("overwrites", "CASE", "--all"),
     "backups": ("backups", "list", "CASE"),
     "checkpoints": ("checkpoints", "list", "CASE"),
+    "check": ("check", "CASE"),
     "timeline": ("timeline", "CASE"),
 }
 
