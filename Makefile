@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PACKAGES := cli forensics parsers samples
-SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.toml' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name py.typed)
+SOURCES := $(shell find $(PACKAGES) -name '*.py' -o -name '*.toml' -o -name '*.cmd' -o -name '*.j2' -o -name '*.css' -o -name '*.js' -o -name py.typed)
 # Part of the stamps' name, so that a deleted file means a new wheel as a changed one does.
 LISTING := $(shell printf '%s\n' $(SOURCES) | sort | cksum | cut -d' ' -f1)
 WHEEL = $(firstword $(wildcard build/wheel/*.whl))

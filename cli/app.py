@@ -9,8 +9,10 @@ import typer
 from cli.backups import backups_app
 from cli.bundle import bundle_app
 from cli.case_admin import verify
+from cli.check import check
 from cli.checkpoints import checkpoints_app
 from cli.checkpoints_cleanup import cleanup
+from cli.collector import collector
 from cli.events import events
 from cli.evidence import evidence
 from cli.export import export
@@ -69,6 +71,8 @@ app.command()(overwrites)
 app.command()(restore)
 app.command()(report)
 app.command()(export)
+app.command()(check)
+app.command()(collector)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 checkpoints_app.command()(cleanup)

@@ -183,7 +183,11 @@ def _tell_redaction(redaction: Redaction) -> None:
     )
     for name in redaction.unreplaced[:_NAMED]:
         where = "replaced only where it stands as a user" if name.pseudonym else "not replaced"
-        why = "a number" if name.text.isdecimal() else "an ordinary word; --also replaces it"
+        why = (
+            "a number"
+            if name.text.isdecimal()
+            else "an ordinary word; --also replaces it, if ccrf does not write it itself"
+        )
         voice.warn(f"{name.text} ({name.how}): {where}, because it is {why}")
 
 

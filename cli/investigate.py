@@ -34,6 +34,7 @@ from cli.paths import refuse_case_in_evidence, refuse_existing_case, require_evi
 from cli.report import refuse_no_folder, refuse_report_in_evidence, write_report
 from cli.roles import tell_bars
 from cli.voice import voice
+from forensics.checks.telling import guidelines_story
 from forensics.files.telling import losses_story
 from forensics.next_steps import checkpoint_steps, log_name, loss_steps, next_steps
 from forensics.roles.telling import story, telling_logs
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
     from forensics.case.store import Case
     from forensics.checkpoints.model import Checkpoint
+    from forensics.checks.model import Check
     from forensics.coverage import LogCoverage
     from forensics.files.analyse import FileAnalysis
     from forensics.files.model import FileEvidence
@@ -57,8 +59,6 @@ NewCase = Annotated[
 DEFAULT_CASE = Path("case.db")
 # Gaps and falls of the time that are listed for each log under the table.
 DETAILS_SHOWN = 5
-# Parts of the answer that this version does not work out; null says "did not look", an empty list "looked, and none".
-NOT_YET = ("check",)
 
 
 class AnswerFormat(StrEnum):
@@ -118,9 +118,9 @@ def investigate(  # noqa: PLR0913  (one for each option)
         whole = tell_issues(opened, paths, summary)
         roles = done.analysis.roles() if done.analysis is not None else None
         logs = log_coverage(opened)
-        found = Findings(
-            nodes_of(opened, logs, roles), logs, done.analysis, roles, done.files, done.losses, done.checkpoints
-        )
+        nodes = nodes_of(opened, logs, roles)
+        parts = done.analysis, roles, done.files, done.losses, done.checkpoints, done.checks
+        found = Findings(nodes, logs, *parts)
         if form is AnswerFormat.JSON:
             emit_object(answer(opened, found))
         else:
@@ -144,6 +144,7 @@ class Findings(NamedTuple):
         analysis: what the conclusions rest on; None where nothing could be concluded.
         roles: the history of the mailbox server's group; None likewise.
         checkpoints: those of the cluster, stale or needed; None likewise.
+        checks: the guidelines, each held against the evidence; None likewise.
         files, losses: live files and backup sets, and what was lost of them; None likewise.
     """
 
@@ -154,6 +155,7 @@ class Findings(NamedTuple):
     files: FileEvidence | None
     losses: FileAnalysis | None
     checkpoints: tuple[Checkpoint, ...] | None
+    checks: tuple[Check, ...] | None
 
 
 @contextmanager
@@ -165,8 +167,9 @@ def _opened(case: Path | None) -> Iterator[Case]:
 
 
 def answer(case: Case, found: Findings) -> Row:
-    """The whole answer as one JSON object; what this version does not work out is null."""
+    """The whole answer as one JSON object; what could not be worked out is null."""
     from forensics.checkpoints.plain import plain_checkpoint  # noqa: PLC0415  (see cli.ingest)
+    from forensics.checks.plain import plain_check  # noqa: PLC0415
     from forensics.files.losses_plain import plain_finding  # noqa: PLC0415
     from forensics.files.plain import plain_set  # noqa: PLC0415
     from forensics.roles.plain import plain  # noqa: PLC0415
@@ -176,7 +179,7 @@ def answer(case: Case, found: Findings) -> Row:
     files, losses = found.files, found.losses
     recommended = None if losses is None else losses.recommended
     name = str(case.path)
-    steps = next_steps(case, name, found.nodes, found.logs, found.roles, found.losses)
+    steps = next_steps(case, name, found.nodes, found.logs, found.roles, found.losses, found.checks)
     if losses is not None:
         steps = [*loss_steps(name, losses), *steps]
     steps = [*checkpoint_steps(name, found.checkpoints or ()), *steps]
@@ -200,7 +203,7 @@ def answer(case: Case, found: Findings) -> Row:
         "roles": None if found.roles is None else plain(found.roles),
         "overwrites": None if losses is None else list(map(plain_finding, losses.in_place)),
         "backups": None if files is None else [plain_set(one, recommended) for one in files.sets],
-        **dict.fromkeys(NOT_YET),
+        "check": None if found.checks is None else list(map(plain_check, found.checks)),
         "checkpoints": None if found.checkpoints is None else list(map(plain_checkpoint, found.checkpoints)),
         "next_steps": list(map(step_row, steps)),
     }
@@ -229,14 +232,17 @@ def tell(case: Case, found: Findings, clock: Clock) -> None:
         for sentence in losses_story(found.losses, found.files, found.roles, clock.show):
             emit_line(sentence)
     tell_checkpoints(case, found.checkpoints or ())
+    if found.checks is not None:
+        emit_heading("Which guidelines were followed")
+        for sentence in guidelines_story(found.checks):
+            emit_line(sentence)
     emit_heading("What to do next")
-    steps = next_steps(case, str(case.path), found.nodes, found.logs, found.roles, found.losses)
+    steps = next_steps(case, str(case.path), found.nodes, found.logs, found.roles, found.losses, found.checks)
     steps = [*checkpoint_steps(str(case.path), found.checkpoints or ()), *steps]
     tell_steps(map(step_row, steps))
     # Last, where it is seen: what most people came for.
     if found.losses is not None:
         tell_restore(case.path, found.losses, clock)
-    voice.note("not in this version: guidelines")
 
 
 def tell_story(analysis: Analysis, history: RoleHistory, clock: Clock) -> None:

@@ -114,7 +114,7 @@ def learned_rows(case: Case, profile: Profile) -> Iterator[Row]:
             "key": f"{item.source} {item.event_id}",
             "values": {"is": item.key, "path": item.path, "text": item.text},
             "mark": marks.get(item.key.casefold()),
-            "source": f"file:{item.evidence_id}",
+            "source": f"evidence:{item.evidence_id}",
             "note": "",
         }
 

@@ -62,7 +62,7 @@ class Found(NamedTuple):
         row: the catalogue row.
         object: what it speaks of, blanks at the ends left out; None where the row or the event names nothing.
         matters: whether it belongs into a timeline: as the row says, of products and services by their names too.
-        learned: reference of the message file that the id was learned from, such as `file:7`; None: the row knew it.
+        learned: reference of the message file that the id was learned from (`evidence:7`); None: the row knew it.
     """
 
     row: EventRow
@@ -99,7 +99,7 @@ class Catalogue:
             if row is not None:
                 place = self._learned.setdefault((item.source.casefold(), item.event_id), [])
                 if all(row is not known for known, _ in place):
-                    place.append((row, f"file:{item.evidence_id}"))
+                    place.append((row, f"evidence:{item.evidence_id}"))
 
     def match(
         self,
@@ -140,6 +140,10 @@ class Catalogue:
             named = _object(row, candidate.pattern, strings)
             return Found(row, named, self._matters(row, named), candidate.learned)
         return None
+
+    def has_learned(self, claim: Claim) -> bool:
+        """Whether message files of the evidence taught the id of an event that claims this."""
+        return any(row.claim is claim for rows in self._learned.values() for row, _ in rows)
 
     def wants(self, source: str | None, event_id: int) -> bool:
         """Whether an event of that source and id can be one of the catalogue's, whatever its strings."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from forensics import __version__
 from forensics.case import audit
 from forensics.checkpoints.analyse import CHECKPOINT_TABLES, find_checkpoints, forget_checkpoints, store_checkpoints
+from forensics.checks.analyse import check_guidelines
+from forensics.checks.load import CHECK_TABLES, forget_checks, material_of, store_checks
 from forensics.errors import CcrfError, one_line
 from forensics.files.analyse import analyse_evidence
 from forensics.files.load import FILE_TABLES, file_evidence, forget_files, store_files
@@ -20,6 +22,7 @@ from forensics.roles.analyse import CONCLUSION_TABLES, analyse, store_roles
 if TYPE_CHECKING:
     from forensics.case.store import Case
     from forensics.checkpoints.model import Checkpoint
+    from forensics.checks.model import Check
     from forensics.files.analyse import FileAnalysis
     from forensics.files.model import FileEvidence
     from forensics.roles.analyse import Analysis
@@ -33,6 +36,7 @@ class Conclusions(NamedTuple):
         files: the live files and backup sets.
         losses: what was lost of them.
         checkpoints: those of the cluster, stale or needed.
+        checks: the guidelines.
         problem: one sentence on what failed, else None.
         error: the bug behind it; None where nothing failed, or where `problem` says all there is to say.
     """
@@ -43,6 +47,7 @@ class Conclusions(NamedTuple):
     problem: str | None = None
     error: Exception | None = None
     checkpoints: tuple[Checkpoint, ...] | None = None
+    checks: tuple[Check, ...] | None = None
 
 
 def conclude(case: Case) -> Conclusions:
@@ -60,7 +65,7 @@ def conclude(case: Case) -> Conclusions:
         with case.transaction():
             analysis = analyse(case)
             store_roles(case, analysis)
-            done = _with_checkpoints(case, _with_files(case, analysis))
+            done = _with_checks(case, _with_checkpoints(case, _with_files(case, analysis)))
             failed = {} if done.problem is None else {"failed": done.problem}
             audit.append(case, "analyse", {"version": __version__, **_counts(case), **failed})
             return done
@@ -113,10 +118,27 @@ def _with_checkpoints(case: Case, done: Conclusions) -> Conclusions:
     return done._replace(checkpoints=found)
 
 
+def _with_checks(case: Case, done: Conclusions) -> Conclusions:
+    """The checks of the guidelines, into the table too. What fails here leaves the others as they are."""
+    forget_checks(case)
+    if done.analysis is None:
+        return done
+    try:
+        material = material_of(case, done.analysis, done.analysis.roles(), done.files, done.losses, done.checkpoints)
+        found = check_guidelines(material)
+    except CcrfError as error:
+        return done._replace(problem=done.problem or str(error))
+    except Exception as error:  # noqa: BLE001 - see `conclude`
+        return done._replace(problem=done.problem or _named(error), error=done.error or error)
+    store_checks(case, found)
+    return done._replace(checks=found)
+
+
 def _forget(case: Case) -> None:
     forget_files(case)
     forget_losses(case)
     forget_checkpoints(case)
+    forget_checks(case)
 
 
 def _named(error: Exception) -> str:
@@ -126,5 +148,5 @@ def _named(error: Exception) -> str:
 def _counts(case: Case) -> dict[str, int]:
     return {
         table: case.connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - our own names
-        for table in (*CONCLUSION_TABLES, *FILE_TABLES, *LOSS_TABLES, *CHECKPOINT_TABLES)
+        for table in (*CONCLUSION_TABLES, *FILE_TABLES, *LOSS_TABLES, *CHECKPOINT_TABLES, *CHECK_TABLES)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from forensics.checks.model import Status
 from forensics.files.telling import alike, listed
 from parsers.times import TICKS_PER_SECOND, iso_utc
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from forensics.case.rows import EvidenceRow
     from forensics.case.store import Case
     from forensics.checkpoints.model import Checkpoint
+    from forensics.checks.model import Check
     from forensics.coverage import LogCoverage
     from forensics.files.analyse import FileAnalysis
     from forensics.roles.model import RoleHistory
@@ -37,6 +39,7 @@ def next_steps(
     logs: Sequence[LogCoverage],
     roles: RoleHistory | None = None,
     losses: FileAnalysis | None = None,
+    checks: Sequence[Check] | None = None,
 ) -> list[Step]:
     """The steps that the evidence in the case suggests, the most urgent first.
 
@@ -47,12 +50,14 @@ def next_steps(
         logs: what each log covers.
         roles: the history of the mailbox server's group, where it was worked out.
         losses: what was lost, where it was worked out; `loss_steps` says what to do about it.
+        checks: the guidelines, where they were looked at.
     """
     rows = case.evidence()
     lost = {one.file for one in losses.in_place} if losses is not None else set()
     steps = [
         *_damage(name, rows),
         *_other_node(name, nodes),
+        *(_guidelines(name, checks) if checks is not None else ()),
         *(_roles(name, roles) if roles is not None and roles.nodes else ()),
         *_replicated_files(case, name, rows, lost),
         *_gaps(name, logs),
@@ -93,9 +98,11 @@ def checkpoint_steps(name: str, checkpoints: Sequence[Checkpoint]) -> list[Step]
         return []
     what = "A checkpoint is" if len(stale) == 1 else f"{len(stale)} checkpoints are"
     why = f"{what} stale and would bring old registry keys back: see which, and why."
+    remove = "Write the commands that remove them, to be run while the resource is offline: DIR is a folder."
     after = "After they were removed, hold a listing that was taken then (cluster res /check) against the case."
     return [
         _step(why, ["ccrf", "checkpoints", "list", name]),
+        _step(remove, ["ccrf", "checkpoints", "cleanup", name, "-o", "DIR"]),
         _step(after, ["ccrf", "checkpoints", "verify", name, "AFTER.txt"]),
     ]
 
@@ -151,6 +158,20 @@ def _roles(name: str, roles: RoleHistory) -> list[Step]:
         steps.append(_step(why, ["ccrf", "timeline", name, "--since", str(since), "--until", str(until)]))
     steps.append(_step("See each node's role over the whole time, and why.", ["ccrf", "roles", name]))
     return steps
+
+
+def _guidelines(name: str, checks: Sequence[Check]) -> list[Step]:
+    """The surest violation, with what it rests on; and all of them, with what would decide the unknown ones."""
+    order = ("certain", "probable", "possible")
+    found = sorted(
+        (one for one in checks if one.status is Status.VIOLATION), key=lambda one: (order.index(one.confidence), one.id)
+    )
+    steps = [
+        _step(f"See by what {one.id} was violated: {one.title}.", ["ccrf", "check", name, "--explain", one.id])
+        for one in found[:1]
+    ]
+    why = "See each guideline, whether it was kept, and which evidence would decide those that are unknown."
+    return [*steps, _step(why, ["ccrf", "check", name])]
 
 
 def _replicated_files(case: Case, name: str, rows: Sequence[EvidenceRow], lost: AbstractSet[str]) -> list[Step]:

@@ -30,7 +30,7 @@ class Observation(NamedTuple):
         mark: how well it is known that the event says this.
         source, event_id: what the event is, as the analyst looks it up.
         strings: its insertion strings.
-        learned: reference of the message file that taught what its id means, such as `file:7`; None where the catalogue
+        learned: reference of the message file that taught what its id means (`evidence:7`); None where the catalogue
             knew it.
     """
 

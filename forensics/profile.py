@@ -22,6 +22,8 @@ from forensics.profile_rows import (
     BackupPattern,
     BackupZone,
     CheckpointKey,
+    CollectedFile,
+    CollectedKey,
     Cycle,
     DataFolder,
     EventRow,
@@ -41,6 +43,12 @@ from forensics.profile_rows import (
     Text,
     Unknown,
     Unreplicated,
+)
+from forensics.profile_rules import (  # msgspec reads them at run time
+    Guideline,  # noqa: TC001
+    LogonEvent,  # noqa: TC001
+    ProductOption,  # noqa: TC001
+    StoreResource,  # noqa: TC001
 )
 
 if TYPE_CHECKING:
@@ -95,6 +103,12 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     products: tuple[Product, ...] = ()
     services: tuple[Service, ...] = ()
     restore_stops: tuple[RestoreStop, ...] = ()
+    store_resources: tuple[StoreResource, ...] = ()
+    product_options: tuple[ProductOption, ...] = ()
+    logon_events: tuple[LogonEvent, ...] = ()
+    guidelines: tuple[Guideline, ...] = ()
+    collected_keys: tuple[CollectedKey, ...] = ()
+    collected_files: tuple[CollectedFile, ...] = ()
     events: tuple[EventRow, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
 
@@ -134,6 +148,15 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def is_product(self, name: str) -> bool:
         """Whether it is the name of a product whose installation matters."""
         return self._products.match(name.casefold()) is not None
+
+    @cached_property
+    def _store_resources(self) -> re.Pattern[str]:
+        globs = [fnmatch.translate(row.pattern.casefold()) for row in self.store_resources]
+        return re.compile("|".join(globs) or r"(?!)")
+
+    def is_store_resource(self, name: str) -> bool:
+        """Whether it is the name of a cluster resource without which the store does not run."""
+        return self._store_resources.match(name.casefold()) is not None
 
     def service(self, display_name: str) -> Service | None:
         """The service of that display name, without case; None where it is not one that matters."""

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from forensics.catalogue import Catalogue, normalised_text
+from forensics.checks.model import GUIDELINES
 from forensics.claims import GROUP_CLAIMS, ROLE_CLAIMS, Claim
 from forensics.profile import TABLES, Mark, ProfileFile, base_of, key_of, merged, profile_text, read_profile
 from forensics.profile_lines import Lines
 from forensics.profile_rows import CheckpointKey, DataFolder, EventRow, LogFile, ReplicatedFile
+from forensics.profile_rules import Guideline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +135,8 @@ class _Check:
             yield "name", "it never matches: a file name without its folder is compared"
         elif isinstance(row, LogFile) and set(row.file) & {"/", "\\"}:
             yield "file", "it never matches: a file name without its folder is compared"
+        elif isinstance(row, Guideline) and row.id.upper() not in GUIDELINES:
+            yield "id", "nothing looks at it: there is no check of that name"
         elif isinstance(row, CheckpointKey) and row.key.upper().startswith(("\\", "HKLM", "HKEY_")):
             yield "key", "it never matches: keys are relative to HKEY_LOCAL_MACHINE, without a backslash before them"
 

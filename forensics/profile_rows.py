@@ -212,6 +212,20 @@ class RegistryKey(Fact, frozen=True, kw_only=True):
         _check_registry_key(self.key)
 
 
+class CollectedKey(Fact, frozen=True, kw_only=True):
+    """A registry key that `collect.cmd` exports whole, relative to HKEY_LOCAL_MACHINE; below SOFTWARE in both views."""
+
+    key_field: ClassVar[str] = "key"
+    key: Text
+
+
+class CollectedFile(Fact, frozen=True, kw_only=True):
+    """A mask of file names, as `dir` takes it, that `collect.cmd` copies from anywhere below the product's folder."""
+
+    key_field: ClassVar[str] = "mask"
+    mask: Text
+
+
 class ProgramFile(Fact, frozen=True, kw_only=True):
     """A file of the product that is gone when the product is; names compare without case.
 

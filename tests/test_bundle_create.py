@@ -120,6 +120,7 @@ def test_findings_are_what_the_commands_print(whole):
         "findings/overwrites.json": ["overwrites", case, "--format", "json"],
         "findings/backups.json": ["backups", "list", case, "--format", "json"],
         "findings/checkpoints.json": ["checkpoints", "list", case, "--format", "json"],
+        "findings/check.json": ["check", case, "--format", "json"],
         "timeline.csv": ["timeline", case, "--format", "csv"],
     }.items():
         assert (bag / "data" / name).read_text(encoding="utf-8") == done(*command).stdout

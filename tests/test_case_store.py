@@ -258,7 +258,15 @@ def test_an_older_case_with_a_migration_opens(tmp_path: Path, monkeypatch: pytes
     Case.open(path).close()
 
 
-_SINCE_3 = ("restore_files", "restores", "registry_values", "checkpoint_sightings", "program_files", "curly_quotes")
+_SINCE_3 = (
+    "restore_files",
+    "restores",
+    "registry_values",
+    "checkpoint_sightings",
+    "program_files",
+    "captures",
+    "curly_quotes",
+)
 _SINCE_2 = ("role_conflicts", "clock_offsets", "rendered_messages", "message_texts", "learned_events")
 
 

@@ -136,7 +136,7 @@ def test_a_learned_id_is_its_row():
     ]
     catalogue = Catalogue(load_profile(), learned)
     found = catalogue.match("FSECCRService", 9400, [])
-    assert (found.row.key, found.learned) == (SEEDING_KEY, "file:7")
+    assert (found.row.key, found.learned) == (SEEDING_KEY, "evidence:7")
     assert (found.row.mark, found.mark) == (Mark.DOCUMENTED, Mark.INFERRED)
     assert key_of(catalogue, "FSECCRService", 9410, []) == "FSECCRService 9410"
     assert catalogue.match("FSECCRService", 9410, []).learned is None
@@ -158,7 +158,7 @@ def test_the_catalogue_of_a_case_knows_its_profile_and_what_it_learned(tmp_path)
                 )
         catalogue = catalogue_of(case)
     assert catalogue.match("FSECCRService", 9402, []).row.claim is Claim.BACKUP_MADE
-    assert catalogue.match("FSECCRService", 9400, []).learned == f"file:{early}"
+    assert catalogue.match("FSECCRService", 9400, []).learned == f"evidence:{early}"
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_two_kinds_of_evidence_on_every_node_make_it_certain(tmp_path):
     files = {"events.xml": [BEFORE, GONE], "check.txt": LISTED, "dir.txt": folder_listing(), "SYSTEM": system()}
     row = listed(case_of(tmp_path / "a", {"EXNODE1": files}), SCAN_KEY)
     assert (row["stale"], row["confidence"]) == (True, "certain")
-    assert "fsevsapiex.dll" in row["why"]
+    assert "FSEVsapiEx.dll" in row["why"]
     del files["dir.txt"]
     row = listed(case_of(tmp_path / "b", {"EXNODE1": files}), SCAN_KEY)
     assert (row["stale"], row["confidence"]) == (True, "probable")

@@ -20,7 +20,7 @@ from forensics.roles.model import Confidence
 from parsers.kinds import Kind, tell_kind
 from parsers.listings.model import Account, Form
 from parsers.listings.reader import form_of, read_listing
-from parsers.times import filetime_from_datetime, filetime_from_unix
+from parsers.times import datetime_from_filetime, filetime_from_datetime, filetime_from_unix
 
 SECONDS = 1_199_966_435  # 2008-01-10T12:00:35Z
 NAMES = ("FileScanners.fdb", "Filterlists.fdb", "Notifications.fdb", "ScanJobs.fdb", "Template.fdb")
@@ -223,3 +223,17 @@ def test_times_of_dir_are_said_to_be_read_as_utc(tmp_path):
         assert list(case.rows("SELECT modified, path FROM file_versions")) == [
             ("2008-01-13T11:01:00.000000Z", "dir.txt/C/FSE/Data/ScanJobs.fdb")
         ]
+
+
+@pytest.mark.parametrize(("dates", "month"), [("M/d/yyyy", 1), ("dd/MM/yyyy", 2), ("yyyy-MM-dd", 1), ("?", None)])
+def test_a_listing_can_say_how_its_dates_are_written(dates, month):
+    """Where no day is above 12 the form in the first line decides, and without one the files have no time."""
+    text = f"""ccrf listing: the times are those of writing, dates as "{dates}"
+ Directory of C:\\Data
+
+01/02/2008  10:15 AM             1,152 ScanJobs.fdb
+"""
+    text = text.replace("01/02/2008", "2008-01-02") if dates.startswith("yyyy") else text
+    account = Account(Form.DIR)
+    (listed,) = read_listing(lambda: io.BytesIO(text.encode()), Form.DIR, UTC, account)
+    assert (listed.modified and datetime_from_filetime(listed.modified).month) == month

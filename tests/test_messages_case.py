@@ -127,7 +127,7 @@ def test_the_seeding_message_is_learned(tmp_path):
         assert item.path == "EXNODE2/FSECCRService.exe"
         match = catalogue_of(case).match("FSECCRService", 9401, [])
         assert match is not None
-        assert (match.row.claim, match.learned) == (Claim.SEEDING_COMPLETE, f"file:{item.evidence_id}")
+        assert (match.row.claim, match.learned) == (Claim.SEEDING_COMPLETE, f"evidence:{item.evidence_id}")
         assert catalogue_of(case).match("Another", 9401, []) is None
 
 

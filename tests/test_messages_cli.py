@@ -37,7 +37,9 @@ def test_the_profile_shows_what_was_learned(case):
     """`ccrf profile show --case` ends with the ids that were learned, each with its file; else there are none."""
     *known, last = rows("profile", "show", "--case", case)
     assert (last["table"], last["key"], last["mark"]) == ("learned_events", "FSECCRService 9401", "documented")
-    assert last["source"] in {f"file:{row['id']}" for row in rows("evidence", case) if row["kind"] == "message_file"}
+    assert last["source"] in {
+        f"evidence:{row['id']}" for row in rows("evidence", case) if row["kind"] == "message_file"
+    }
     assert last["values"] == {
         "is": "FSECCRService seeding complete",
         "path": "EXNODE2/FSECCRService.exe",

@@ -7,7 +7,7 @@ import re
 import sqlite3
 
 import pytest
-from bundle_stage import START, case_of, done, unpacked
+from bundle_stage import START, case_of, done, log_of, run, unpacked
 
 from forensics.redact.words import own_phrase
 from samples.builders.evt import EvtEvent, build
@@ -93,3 +93,37 @@ def test_phrases_of_the_product_are_nobodys(made):
     connection = sqlite3.connect(bag / "data/case.db")
     assert connection.execute("SELECT count(*) FROM events WHERE strings LIKE '%Cluster Group%'").fetchone()[0] > 1
     connection.close()
+
+
+def small(folder, *roots, computer="QNODEA"):
+    """A case of one small log in each of these folders."""
+    for root in roots:
+        (folder / root).mkdir(parents=True)
+        (folder / root / "System.evt").write_bytes(log_of([r"QUXCORP\active"], computer=computer))
+    done("ingest", folder / "case.db", *(folder / root for root in roots))
+    return folder / "case.db"
+
+
+def test_paths_that_differ_in_case_alone_stay_two(tmp_path):
+    """Two files whose paths become one with pseudonyms are still two files, and the bundle is whole."""
+    case = small(tmp_path, "QNODEA", "qnodea")
+    done("bundle", "create", case, "--ticket", "1", "-o", tmp_path / "a.zip", "--redact")
+    enclosed = unpacked(tmp_path / "a.zip", tmp_path / "bag") / "data/case.db"
+    rows = json.loads(done("evidence", enclosed, "--format", "json").stdout)
+    assert [row["path"] for row in rows] == ["NODE-1/System.evt", "NODE-1/System.evt (2)"]
+    done("bundle", "verify", tmp_path / "a.zip")
+
+
+def test_a_node_called_like_a_part_of_the_page(tmp_path):
+    """`H1` is in every page, so it is not replaced, and the analyst is told instead of refused."""
+    case = small(tmp_path, "H1", computer="H1")
+    result = done("bundle", "create", case, "--ticket", "1", "-o", tmp_path / "a.zip", "--redact")
+    assert "H1 (node): not replaced, because it is an ordinary word" in result.stderr
+
+
+def test_words_that_the_program_writes_cannot_be_replaced_everywhere(tmp_path):
+    """`--also` with a word of every bundle makes none, and says why."""
+    case = small(tmp_path, "QNODEA")
+    result = run("bundle", "create", case, "--ticket", "1", "-o", tmp_path / "a.zip", "--redact", "--also", "active")
+    assert result.exit_code == 4
+    assert "active is a word that ccrf writes itself" in result.stderr

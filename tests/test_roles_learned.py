@@ -59,4 +59,4 @@ def test_what_a_message_file_teaches_is_a_role(tmp_path):
     taught, (file_id,) = interval_of(tmp_path / "with", taught=True)
     assert untaught == []
     assert len(taught) == 1
-    assert f"file:{file_id}" in taught[0].evidence
+    assert f"evidence:{file_id}" in taught[0].evidence

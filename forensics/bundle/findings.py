@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from forensics.checkpoints.analyse import find_checkpoints
 from forensics.checkpoints.plain import plain_checkpoint
+from forensics.checks.analyse import check_guidelines
+from forensics.checks.load import material_of
+from forensics.checks.plain import plain_check
 from forensics.conclude import Conclusions
 from forensics.files.analyse import analyse_evidence
 from forensics.files.load import file_evidence
@@ -41,6 +44,8 @@ def finding_files(case: Case) -> Iterator[tuple[str, Iterable[str]]]:
     yield "findings/backups.json", json_rows(plain_set(one, losses.recommended) for one in evidence.sets)
     checkpoints = find_checkpoints(case, analysis, history.nodes)
     yield "findings/checkpoints.json", json_rows(map(plain_checkpoint, checkpoints))
+    checks = check_guidelines(material_of(case, analysis, history, evidence, losses, checkpoints))
+    yield "findings/check.json", json_rows(map(plain_check, checks))
     files = list(file_rows(losses, evidence, analysis.clocks))
     page = report_html(case, Conclusions(analysis, evidence, losses, checkpoints=checkpoints))
     yield "report.html", (page.decode("utf-8"),)

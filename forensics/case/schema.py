@@ -94,6 +94,9 @@ TABLES: Final[dict[str, dict[str, type]]] = {
         "kind": str, "form": str, "line": int,
     },
     "program_files": {"id": int, "evidence_id": int, "folder": str, "name": str},
+    "captures": {
+        "id": int, "evidence_id": int, "form": str, "name": str, "cluster_group": str, "node": str, "value": str,
+    },
     "curly_quotes": {"id": int, "evidence_id": int, "line": int, "text": str},
     "restores": {
         "id": int, "token": str, "state": str, "started": str, "finished": str, "source": str, "target": str,
@@ -116,6 +119,7 @@ _FOREIGN_KEYS: dict[str, list[tuple[str, str, str]]] = {
     "learned_events": [("evidence_id", "evidence", "id")],
     "registry_values": [("evidence_id", "evidence", "id")],
     "checkpoint_sightings": [("evidence_id", "evidence", "id")],
+    "captures": [("evidence_id", "evidence", "id")],
     "curly_quotes": [("evidence_id", "evidence", "id")],
     "program_files": [("evidence_id", "evidence", "id")],
     "restore_files": [
@@ -146,6 +150,7 @@ _SMALL_INDEXES = {
     "file_versions": [["evidence_id"], ["sha256"]],
     "message_texts": [["evidence_id"]],
     "registry_values": [["evidence_id"]],
+    "captures": [["evidence_id"]],
     "checkpoint_sightings": [["evidence_id"]],
     "restore_files": [["restore_id"]],
 }
@@ -237,7 +242,7 @@ def _to_3(connection: sqlite3.Connection) -> None:
 
 
 def _to_4(connection: sqlite3.Connection) -> None:
-    """Room for registry values, sightings of checkpoints, restores, and contents that a redacted copy leaves out."""
+    """Room for registry values, checkpoints seen, captures, restores, and contents that a redacted copy leaves out."""
     there = {row[1] for row in connection.execute("PRAGMA table_info(checkpoints)")}
     for column, kind in (("confidence", "TEXT"), ("online", "INTEGER")):
         if column not in there:
@@ -249,6 +254,7 @@ def _to_4(connection: sqlite3.Connection) -> None:
         "registry_values",
         "checkpoint_sightings",
         "program_files",
+        "captures",
         "curly_quotes",
         "restores",
         "restore_files",

@@ -112,7 +112,7 @@ def _not_ours(kind: CheckpointKind) -> _Verdict:
     if kind is CheckpointKind.CRYPTO:
         why = "A crypto checkpoint: it is listed, and never removed. Whether it is still needed is not known."
         return _Verdict(None, Confidence.POSSIBLE, why, ours=False)
-    why = "The product does not configure it: another program does, and needs it."
+    why = "The product does not configure it: it is another program's, and is left alone."
     return _Verdict(NEEDED, Confidence.PROBABLE, why, ours=False)
 
 
@@ -128,20 +128,22 @@ def _of_product(
     current = [one for one in scanners if not one.saved]
     foreign = [one for one in current if _file(one) not in libraries]
     if foreign and len(foreign) == len(current):
-        why = (
-            f"On {node} the store scans with {_file(foreign[0])}, which is not the product's: another product needs it."
-        )
+        why = f"On {node} the store scans with {_shown(foreign[0])}, of another product: that one needs the key."
         return _Verdict(NEEDED, Confidence.PROBABLE, why, tuple(one.reference for one in foreign), ours=False)
     verdict = _verdict(node, seen, presence, nodes)
     back = [one for one in current if _file(one) in libraries]
     if verdict.stale and back:
-        why = f"{verdict.why} Library of the key points to {_file(back[0])} again or still."
+        why = f"{verdict.why} Library of the key still points to {_shown(back[0])}, or does so again."
         return verdict._replace(why=why, evidence=(*verdict.evidence, *(one.reference for one in back)))
     return verdict
 
 
+def _shown(scanner: Scanner) -> str:
+    return scanner.library.strip('" ').replace("/", "\\").rsplit("\\", 1)[-1]
+
+
 def _file(scanner: Scanner) -> str:
-    return scanner.library.strip('" ').replace("/", "\\").rsplit("\\", 1)[-1].casefold()
+    return _shown(scanner).casefold()
 
 
 def _verdict(node: str, seen: Sequence[Sighting], presence: Mapping[str, Presence], nodes: Sequence[str]) -> _Verdict:
@@ -149,16 +151,16 @@ def _verdict(node: str, seen: Sequence[Sighting], presence: Mapping[str, Presenc
     others = {name: presence.get(name, UNKNOWN) for name in nodes if name != node}
     having = [name for name, one in others.items() if one.present]
     if here.contested:
-        why = f"Whether the product is on {node} is not known: it {here.why}."
+        why = f"Whether the product is on {node} is not known: there it {here.why}."
         return _Verdict(None, Confidence.POSSIBLE, why, here.evidence)
     if here.present:
-        why = f"The product {here.why} on {node}: it needs the checkpoint."
+        why = f"On {node} the product {here.why}: it needs the checkpoint."
         sure = Confidence.CERTAIN if len(here.kinds) > 1 else Confidence.PROBABLE
         return _Verdict(NEEDED, sure, why, here.evidence)
     if having:
         one = others[having[0]]
         gone = f", though on {node} it {here.why}" if here.present is False else ""
-        why = f"The product {one.why} on {having[0]}{gone}: the checkpoint is needed until it is removed there too."
+        why = f"On {having[0]} the product {one.why}{gone}: the checkpoint is needed until it is removed there too."
         return _Verdict(NEEDED, Confidence.PROBABLE, why, (*here.evidence, *one.evidence))
     if here.present is None:
         why = f"Whether the product is on {node} is not known: no installation, removal or list of its files says so."
@@ -172,12 +174,12 @@ def _gone(node: str, seen: Sequence[Sighting], here: Presence, others: Mapping[s
     lasting = [one for one in seen if one.lasting]
     if not later and not lasting:
         why = (
-            f"The product {here.why} on {node}; the checkpoint was last seen at {iso_utc(seen[-1].raw)}, before that."
+            f"On {node} the product {here.why}; the checkpoint was last seen at {iso_utc(seen[-1].raw)}, before that."
             " Whether the removal took it away is not known."
         )
         return _Verdict(None, Confidence.POSSIBLE, why, here.evidence)
     evidence = (*here.evidence, *(text for one in others.values() for text in one.evidence))
-    why = f"The product {here.why} on {node}, and the checkpoint is still there: it would bring the old key back."
+    why = f"On {node} the product {here.why}, and the checkpoint is still there: it would bring the old key back."
     sure = Confidence.PROBABLE
     dated = any(one.raw is not None and here.since is not None and one.raw > here.since for one in seen)
     if not later:

@@ -29,7 +29,7 @@ class Presence(NamedTuple):
         present: None where the evidence does not tell.
         raw: FILETIME of what tells it, by the node's own clock; None where that is not known.
         evidence: references.
-        why: a clause that completes "the product ... on NODE", such as "was removed at ...".
+        why: a clause that completes "on NODE the product ...", such as "was removed at ...".
         kinds: what says so, of `events`, `files`, `registry`; two are independent of each other.
         contested: something else says the contrary.
         since: FILETIME from which on it is so, by the node's own clock; None where that is not known.
@@ -81,7 +81,7 @@ def presence_of(
 
 
 def _both(one: Presence, two: Presence) -> str:
-    return f"{one.why}, and {two.why}" if one.present == two.present else f"{one.why}, although {two.why}"
+    return f"{one.why} and {two.why}" if one.present == two.present else f"{one.why}, although it {two.why}"
 
 
 def _by_files(node: str, programs: Iterable[Program], scanners: frozenset[str]) -> Presence:
@@ -98,14 +98,14 @@ def _by_files(node: str, programs: Iterable[Program], scanners: frozenset[str]) 
     raw = min((one.raw for one in shown if one.raw is not None), default=None)
     references = tuple(dict.fromkeys(one.reference for one in shown))[:_REFERENCES]
     loaded = any(one.folder in scanners for one in shown)
-    why = "the library that Library points to is missing there" if loaded else "its program files are missing there"
+    why = "lacks the library that the store is to load" if loaded else "lacks its program files"
     return Presence(False, raw, references, why, _FILES)  # noqa: FBT003
 
 
 def _by_registry(absent: str | None) -> Presence:
     if absent is None:
         return UNKNOWN
-    return Presence(False, None, (absent,), "none of its keys is in the registry", frozenset({"registry"}))  # noqa: FBT003
+    return Presence(False, None, (absent,), "has none of its keys in the registry", frozenset({"registry"}))  # noqa: FBT003
 
 
 def presence_by_events(observations: Iterable[Observation], profile: Profile) -> Mapping[str, Presence]:

@@ -8,7 +8,7 @@ from forensics.case.bulk import insert_rows
 from forensics.case.rows import NewFileVersion
 from forensics.case.values import sql_text
 from parsers.kinds import decode_text
-from parsers.listings.model import Account
+from parsers.listings.model import CREATED_HEADING, Account
 from parsers.listings.reader import form_of, read_listing
 from parsers.times import iso_utc
 
@@ -44,6 +44,8 @@ def read_file_listing(
     if form is None:
         return None
     account, count = Account(form), 0
+    # Versions are told apart by the time of their last modification, which such a listing does not have.
+    versions = not (text or "").startswith(CREATED_HEADING)
     evidence_id, path = place
     homes: set[str] = set()
     programs: list[tuple[int, str, str | None]] = []
@@ -53,7 +55,7 @@ def read_file_listing(
         if knowledge.is_program(name) and len(programs) < _PROGRAMS_MAX:
             programs.append((evidence_id, folder, name))
             homes.add(folder)
-        if not knowledge.fits(below):
+        if not versions or not knowledge.fits(below):
             continue
         count += 1
         homes.add(folder.rpartition("/")[0])

@@ -18,6 +18,7 @@ from forensics.case.rows import NewFileVersion
 from forensics.errors import CaseInsideEvidenceError, MissingPathError, StrictDamageError, UsageError
 from forensics.files.knowledge import Knowledge
 from forensics.ingest.account import EvidenceIssue, IngestOptions, IngestSummary, Progress, harmful
+from forensics.ingest.captures import captures_in, store_captures
 from forensics.ingest.checkpoint_listings import note_curly_quotes
 from forensics.ingest.decoders import Decoders, without_collector
 from forensics.ingest.file_listings import read_file_listing
@@ -33,6 +34,7 @@ from forensics.ingest.rows import node_name
 from forensics.places import keep_places
 from forensics.profile import load_profile, profile_of, profile_text
 from forensics.registry_keys import RegistryKeys
+from parsers.captures.reader import forms_of
 from parsers.containers.folders import own_name
 from parsers.containers.sources import Source, SourceProblem
 from parsers.containers.walk import walk
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from forensics.case.store import Case
+    from parsers.captures.reader import Entry
 
 # A transaction ends with the source that fills it: an fsync for each of ten thousand small files would take minutes.
 _ENOUGH_SOURCES = 500
@@ -255,6 +258,8 @@ class _Ingest:
             self._message_file(source, print_, problems)
         elif guess.kind is Kind.FILE_LISTING:
             self._listing(source, print_, problems)
+        elif guess.kind is Kind.TEXT and (captured := self._captured(source, print_)):
+            self._capture(source, print_, captured, problems)
         else:
             self._other(source, print_, guess, problems)
 
@@ -321,6 +326,9 @@ class _Ingest:
         with print_.open(source) as stream:
             account = RECORD_READERS[kind](self._case, stream, evidence_id, source.path, self._registry_keys)
         problems += account.problems
+        if kind is Kind.CHECKPOINT_LISTING:
+            # A transcript of a session on the node may hold the cluster's status as well.
+            store_captures(self._case, self._captured(source, print_), evidence_id)
         status = "partial" if account.status == "read" and harmful(problems) else account.status
         self._case.update_evidence(evidence_id, status=status, facts=account.facts)
         if status == "ignored":
@@ -354,6 +362,20 @@ class _Ingest:
                 self._summary.assumed_tz.append(source.path)
             facts = {"form": str(account.form), "files": count}
             self._case.update_evidence(evidence_id, status=status, facts=facts)
+        self._register.files.append([source.path, print_.sha256, 0])
+        self._register.close(evidence_id, source.path, status, problems)
+
+    def _captured(self, source: Source, print_: Fingerprint) -> list[Entry]:
+        # A name of a replicated file promises more than what its content looks like.
+        return [] if self._knowledge.fits(source.path) else captures_in(lambda: print_.open(source))
+
+    def _capture(self, source: Source, print_: Fingerprint, entries: list[Entry], problems: list[Problem]) -> None:
+        status = "partial" if harmful(problems) else "read"
+        evidence_id = self._register.add(source, print_, Kind.TEXT, status)
+        store_captures(self._case, entries, evidence_id)
+        with print_.open(source) as stream:
+            note_curly_quotes(self._case, evidence_id, stream)
+        self._case.update_evidence(evidence_id, facts={"form": ", ".join(forms_of(entries))})
         self._register.files.append([source.path, print_.sha256, 0])
         self._register.close(evidence_id, source.path, status, problems)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from itertools import count
+from sqlite3 import IntegrityError
 from typing import TYPE_CHECKING, Final
 
 from forensics import __version__
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # Their rows are of the analyst's machine: where files were put back, and what lay there.
 _EMPTIED: Final = ("restore_files", "restores")
+_SAME_PATH_MOST: Final = 10_000
 _SEARCH: Final = "events_fts"
 
 
@@ -75,7 +78,23 @@ def _table(copy: Case, table: str, columns: list[str], change: Callable[[str, bo
             )
             if new != values:
                 changed.append((*new, rowid))
-        copy.connection.executemany(update, changed)
+        for row in changed:
+            _update(copy, update, columns, row)
+
+
+def _update(copy: Case, sql: str, columns: list[str], row: tuple[object, ...]) -> None:
+    """Change a row. `EXNODE1/log` and `exnode1/log` are two files, and one path when both have the same pseudonym."""
+    for number in count(2):
+        try:
+            copy.connection.execute(sql, row)
+        except IntegrityError:
+            if "path" not in columns or number > _SAME_PATH_MOST:
+                raise
+            at = columns.index("path")
+            path = str(row[at]).removesuffix(f" ({number - 1})")
+            row = (*row[:at], f"{path} ({number})", *row[at + 1 :])
+        else:
+            return
 
 
 def _changed(text: str, change: Callable[[str, bool], str], *, as_json: bool, strings: bool) -> str:

@@ -13,6 +13,7 @@ from forensics.redact.recognise import recognise
 from forensics.redact.review import Review, review_path
 from forensics.redact.search import leaks
 from forensics.redact.tokens import Tokens, written_forms
+from forensics.redact.words import own_words
 from forensics.writing import atomic_write
 
 if TYPE_CHECKING:
@@ -111,7 +112,11 @@ class Redaction:
         if left:
             shown = "; ".join(f"{word} in {member}" for word, member in left[:_SHOWN])
             more = f"; and {len(left) - _SHOWN} more" if left[_SHOWN:] else ""
-            raise RefusedError(f"no bundle was made: words that were to be replaced are left in it: {shown}{more}")
+            own = next((word for word, _ in left if word.casefold() in own_words()), None)
+            hint = f". {own} is a word that ccrf writes itself, so --also cannot replace it" if own else ""
+            raise RefusedError(
+                f"no bundle was made: words that were to be replaced are left in it: {shown}{more}{hint}"
+            )
 
     def keep(self, case: Path) -> None:
         """Write the key and the review list beside the case.

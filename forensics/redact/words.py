@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 AUDIT_ACTION: Final = "redact"
 """The audit's word for names that were replaced."""
 
-_WORD: Final = re.compile(r"[^\W\d_]{2,}")
+# Also `h1` and `x1`, which a page is made of: a node of that name could not be told from them.
+_WORD: Final = re.compile(r"[^\W\d_]{2,}|(?<![^\W_])(?=\d*[^\W\d_])[^\W_]{2,16}(?![^\W_])")
 _COMMENT: Final = re.compile(r"(?m)(?:^|[ \t])#[^\n]*$")
 _PACKAGES: Final = ("forensics", "parsers")
 _TEXTS: Final = (".toml", ".html", ".css", ".js", ".j2", ".jinja", ".svg")

@@ -1,9 +1,9 @@
 r"""What `dir /s` of cmd.exe prints, in English or in another language whose listing has the same structure.
 
 The heading of a folder is told by its place and its path, not its words (` Directory of C:\`, ` Verzeichnis von C:\`,
-` Répertoire de C:\`, ` Directorio de C:\`). Dates follow the machine's format, which the listing does not name: which
-number is the day is told by a year in front, by dots between the numbers (no Windows format has the month first then),
-or by a day above 12 anywhere in the listing; else the times are left out.
+` Répertoire de C:\`, ` Directorio de C:\`). Dates follow the locale, which only listings of `collect.cmd` say
+in the first line. Which number is the day is told by a year in front, by a day above 12 anywhere in the listing, by
+that line, or by dots between the numbers (no Windows format has the month first then); else the times are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from parsers.listings.model import Listed
+from parsers.listings.model import CREATED_HEADING, WRITTEN_HEADING, Listed
 from parsers.listings.text import lines, logical_path
 from parsers.problems import Problem, ProblemKind
 from parsers.times import FILETIME_MAX, TICKS_PER_SECOND, filetime_from_datetime
@@ -31,6 +31,7 @@ _ENTRY: Final = re.compile(
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?: ?(?P<half>[AaPp])(?:\.?[ \u00a0]?[Mm]\.?)?)? {1,40}"
     r"(?P<size><[^<>\t]{1,30}>|\d[\d,.'\u00a0\u202f\u00ff]{0,40}) {1,40}(?P<name>\S.*)"
 )
+_SAID: Final = re.compile(rf'(?:{WRITTEN_HEADING}|{CREATED_HEADING}) "(?P<form>[^"]{{1,40}})"')
 _MINUTE: Final = 60 * TICKS_PER_SECOND
 
 
@@ -70,8 +71,11 @@ def _day_first(opened: Callable[[], BinaryIO]) -> bool | None:
     """Whether the first number of the dates is the day; None where nothing, or damage, tells."""
     above = [0, 0]
     dotted = 0
+    said: bool | None = None
     with opened() as stream:
         for _, line in lines(stream):
+            if said is None and (heading := _SAID.match(line)):
+                said = _day_before_month(heading["form"])
             found = _ENTRY.match(line)
             if found is not None and len(found["one"]) <= 2:
                 dotted += found["sep"] == "."
@@ -79,7 +83,13 @@ def _day_first(opened: Callable[[], BinaryIO]) -> bool | None:
                 above[1] += int(found["two"]) > 12
     if (above[0] > 0) != (above[1] > 0):
         return above[0] > 0
-    return True if dotted and not above[0] else None
+    return True if said is None and dotted and not above[0] else said
+
+
+def _day_before_month(form: str) -> bool | None:
+    """Whether the day stands before the month in dates of a form such as `dd.MM.yyyy`; None where it does not tell."""
+    day, month = form.find("d"), form.find("M")
+    return day < month if min(day, month) >= 0 else None
 
 
 def _moment(found: re.Match[str], day_first: bool | None, zone: tzinfo) -> int | None:  # noqa: FBT001  (three answers)

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from parsers.problems import Problem
 
 FOLDERS_MAX: Final = 100_000
+WRITTEN_HEADING: Final = "ccrf listing: the times are those of writing, dates as"
+CREATED_HEADING: Final = "ccrf listing: the times are those of creation, dates as"
+"""How the first line of a listing begins that `collect.cmd` made; the form of its dates follows (`"M/d/yyyy"`)."""
 
 
 class Form(StrEnum):

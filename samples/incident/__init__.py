@@ -12,7 +12,7 @@ judged without building and reading files. `judging` and `judging_losses` help t
 
 Evidence, below the root: `EXNODE1/Logs/` (Server 2003: `SysEvent.Evt`, `AppEvent.Evt`, both nodes' entries in each;
 Server 2008: `System.evtx`, `Application.evtx`, `Microsoft-Windows-FailoverClustering%4Operational.evtx`; a Security log
-with nothing but changes of the clock where the setting asks for it; below `Saved/` and `Cleared/` logs that were saved
+with changes of the clock and logons where the setting asks for it; below `Saved/` and `Cleared/` logs that were saved
 earlier, in degraded evidence), and
 `EXNODE1/Data/` with the live .fdb files and the backup sets, with last-modified times of the node's own clock. The
 .fdb contents are synthetic and say so in their first bytes.
@@ -20,8 +20,8 @@ earlier, in degraded evidence), and
 The truth is written beside the evidence, never inside it, as JSON. Times are true UTC, `2008-01-10T12:00:35.000000Z`;
 only `modified` and `made_recorded` are by the clock of the node that set them.
 
-- `schema` 3 (1 and 2 had less, and nearly the same of what they had); `scenario`, `system`, `seed`, `start`, `end`,
-  `group` (of the clustered mailbox server), `cluster`.
+- `schema` 4 (those before had less, and nearly the same of what they had); `scenario`, `system`, `seed`, `start`,
+  `end`, `group` (of the clustered mailbox server), `cluster`.
 - `nodes`: `name`, `clock`: list of `since`, `offset_seconds` (what the clock shows minus true time), `drift_ppm` (what
   it gains beside, in millionths of the time since `start`).
 - `clock_steps`: clocks that were set: `node`, `time`, `seconds` (forwards, or back), `logged` by the node itself.
@@ -54,6 +54,9 @@ only `modified` and `made_recorded` are by the clock of the node that set them.
   (locations of backup sets), `live_on`. What is lost may be in no file of the evidence (`judging_losses.known`).
 - `mended`: the same of losses that are no longer in place; `arguable`: what one reading of the rules calls a loss and
   another does not.
+- `deeds`: the product installed and removed: `time`, `node`, `what` (install, remove), `role` of the node (active: the
+  group is on it, or was last), `group` (online, offline).
+- `violated`: the vendor's guidelines that were not followed, of those that the simulation can break (`guidelines`).
 - `recommended`: location of the backup set to restore, if nothing is missing in the evidence; null: none.
 
 A file's state is `sha256`, `size`, `modified` everywhere.
@@ -70,6 +73,7 @@ from samples.incident.degrade import DEGRADATIONS, degrade, strays
 from samples.incident.degrade_files import FILE_DEGRADATIONS, degrade_files
 from samples.incident.logs import Hidden, LogRecords, Record, logs_of
 from samples.incident.scenarios import HOUR, SCENARIOS
+from samples.incident.scenarios_guidelines import GUIDELINE_SCENARIOS
 from samples.incident.scenarios_losses import LOSS_SCENARIOS
 from samples.incident.setting import SYSTEMS, ClockStep, Setting
 from samples.incident.simulation import Simulation
@@ -78,6 +82,7 @@ from samples.incident.truth import truth
 __all__ = [
     "DEGRADATIONS",
     "FILE_DEGRADATIONS",
+    "GUIDELINE_SCENARIOS",
     "LOSS_SCENARIOS",
     "SCENARIOS",
     "SYSTEMS",
@@ -113,7 +118,7 @@ class Incident(Built["Setting"]):
 
 def build(setting: Setting) -> Incident:
     """Play an incident. KeyError for a scenario or a degradation that there is not."""
-    scenario = SCENARIOS.get(setting.scenario) or LOSS_SCENARIOS[setting.scenario]
+    scenario = (SCENARIOS | LOSS_SCENARIOS | GUIDELINE_SCENARIOS)[setting.scenario]
     simulation = Simulation(setting)
     scenario.play(simulation)
     noise.start(simulation)

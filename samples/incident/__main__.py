@@ -10,6 +10,7 @@ from typing import Any
 from samples.incident import (
     DEGRADATIONS,
     FILE_DEGRADATIONS,
+    GUIDELINE_SCENARIOS,
     LOSS_SCENARIOS,
     SCENARIOS,
     SYSTEMS,
@@ -47,7 +48,7 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m samples.incident", description=__doc__)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--scenario", choices=sorted(SCENARIOS | LOSS_SCENARIOS))
+    which.add_argument("--scenario", choices=sorted(SCENARIOS | LOSS_SCENARIOS | GUIDELINE_SCENARIOS))
     which.add_argument("--random-loss", type=int, metavar="SEED", help="the same of what becomes of files")
     which.add_argument("--random", type=int, metavar="SEED", help="everything by chance; other options change it")
     parser.add_argument("--system", choices=SYSTEMS, default="2008", help="Windows Server of the nodes (--scenario)")

@@ -14,7 +14,7 @@ from samples.incident import content
 from samples.incident.backups import USUAL_SCHEMES, BackupSet
 from samples.incident.clock import TICKS
 from samples.incident.cluster import CYCLE, Cluster
-from samples.incident.world import WELL_KNOWN_GROUPS, Change, FileState, Group, Node, Replication, Revision
+from samples.incident.world import WELL_KNOWN_GROUPS, Change, Deed, FileState, Group, Node, Replication, Revision
 
 if TYPE_CHECKING:
     from samples.incident.setting import Setting
@@ -126,6 +126,7 @@ class Simulation(Cluster["Setting"]):
 
     def install(self, node: Node) -> None:
         """Install the product: files that are there stay, those that are not are put down with its defaults."""
+        self._note(node, "install")
         self.log(node, "installed", f"Product: {PRODUCT} -- Installation completed successfully.")
         self.log(node, "product_installed", PRODUCT, "synthetic", "1033", "0", "Microsoft Corporation")
         node.installed = True
@@ -136,6 +137,45 @@ class Simulation(Cluster["Setting"]):
                 self.put(node, name, state, "install")
         self.update_statistics(node)
         self.between(20, 40, self.start_product, node)
+
+    def remove(self, node: Node) -> None:
+        """Remove the product: its files stay where they are, its cycle ends."""
+        if not (node.up and node.installed):
+            return
+        self._note(node, "remove")
+        self.log(node, "removed", f"Product: {PRODUCT} -- Removal completed successfully.")
+        self.log(node, "product_removed", PRODUCT, "synthetic", "1033", "0", "Microsoft Corporation")
+        node.installed = False
+        node.services += 1
+
+    def _note(self, node: Node, what: str) -> None:
+        group = self.groups[self.setting.cms]
+        last = group.owner if group.online else group.last
+        role = "active" if last == node.name else "passive"
+        online = "online" if group.online else "offline"
+        self.truth.deeds.append(Deed(self.now, node.name, what, role, online))
+
+    def log_on(self, node: Node) -> None:
+        """Let an administrator log on through a terminal server, where the Security log is kept."""
+        if not self.setting.security_log:
+            return
+        domain = self.setting.domain.partition(".")[0].upper()
+        self.log(node, "logged_on_2003", "Administrator", domain, "(0x0,0x3E7)", "10", "User32", "Negotiate")
+        account = ("S-1-5-18", node.name, domain, "0x3e7", "S-1-5-21-1-2-3-500", "Administrator", domain, "0x1")
+        self.log(node, "logged_on_2008", *account, "10")
+
+    def take_offline(self, seconds: float) -> None:
+        """Take the mailbox server's group offline, and bring it online on the same node so many seconds later."""
+        group = self.groups[self.setting.cms]
+        if not group.online or group.owner is None:
+            return
+        node = self.nodes[group.owner]
+        group.online, group.left = False, (self.now, self.now, "quiet")
+        self.log(node, "group_going_offline", group.name)
+        self.on_leaving(group, node)
+        self.after(8, self.log, node, "group_offline", group.name)
+        self.after(8, self.on_left, group, node)
+        self.after(seconds, self._bring_online, group, group.turn, node)
 
     def start_product(self, node: Node) -> None:
         """Start the product on a node, which makes a backup, and its cycle; nothing on a machine that is down.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from samples.incident.clock import TICKS, iso
+from samples.incident.guidelines import violated
 from samples.incident.judging_losses import recommended
 from samples.incident.losses import Losses
 from samples.incident.operations import NOBODYS
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from samples.incident.world import FileState
 
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[dict[str, Any]]) -> dict[str, Any]:
@@ -85,6 +86,11 @@ def truth(simulation: Simulation, degraded: list[dict[str, Any]], strays: list[d
             for node in simulation.nodes.values()
         },
         "history": _history(simulation),
+        "deeds": [
+            {"time": iso(deed.time), **{name: getattr(deed, name) for name in ("node", "what", "role", "group")}}
+            for deed in chronicle.deeds
+        ],
+        "violated": violated(simulation),
         **_told_losses(simulation),
     }
     told["recommended"] = recommended(told)

@@ -181,6 +181,19 @@ class ClockChange(NamedTuple):
     logged: bool
 
 
+class Deed(NamedTuple):
+    """The product installed on a node, or removed from it (`what`: install, remove), and what the node was then.
+
+    `role`: active where the group is, or was last, on the node. `group`: online, or offline everywhere.
+    """
+
+    time: int
+    node: str
+    what: str
+    role: str
+    group: str
+
+
 @dataclass
 class Chronicle:
     """The truth, in the order in which it came about. All times are true times unless a name says raw."""
@@ -189,6 +202,7 @@ class Chronicle:
     saved: dict[int, int] = field(default_factory=dict)  # raw last-modified time that a revision got when it was saved
     replications: list[Replication] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
     lost_disks: list[tuple[int, str]] = field(default_factory=list)  # (time, node) of machines that came back empty
     transitions: list[Transition] = field(default_factory=list)
     group_restarts: list[GroupRestart] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""The script that collects evidence on a node."""

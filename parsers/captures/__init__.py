@@ -1,0 +1,1 @@
+"""What commands printed of a machine or a cluster, saved as text: `systeminfo`, `cluster group`, `res`, `node`."""
