@@ -126,9 +126,20 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def open_to_lock(self, name: str) -> int:
-        """A descriptor of a regular file, open for reading and writing, for a lock; the caller closes it."""
-        return os.open(self._at(name), _READ & ~os.O_RDONLY | os.O_RDWR, dir_fd=self._handle)
+    def open_to_lock(self, name: str, *, new: bool) -> int:
+        """A descriptor of a file, open for reading and writing, for a lock; the caller closes it.
+
+        Args:
+            name: of the file.
+            new: make it; FileExistsError where something has that name. Else it must be a regular file (`OSError`).
+        """
+        if new:
+            return os.open(self._at(name), _CREATE & ~os.O_WRONLY | os.O_RDWR, 0o666, dir_fd=self._handle)
+        descriptor = os.open(self._at(name), _READ & ~os.O_RDONLY | os.O_RDWR, dir_fd=self._handle)
+        if (what := _what(os.fstat(descriptor))) != "file":
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, f"it is {what}, and no regular file", name)
+        return descriptor
 
     def read(self, name: str, most: int) -> bytes:
         """The content of a regular file, at most `most` + 1 bytes of it."""

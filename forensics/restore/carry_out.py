@@ -7,6 +7,7 @@ whatever mixture of the two is there. What is neither was made by somebody else,
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +25,7 @@ from forensics.restore.converge import (
     converge,
     look,
     reason_of,
+    sweep,
 )
 from forensics.restore.lock import LOCK_NAME, Lock, holder_of
 from forensics.restore.model import Check, State, iso_ns
@@ -82,19 +84,44 @@ def carry_out(
         raise RefusedError(f"{plan.target} could not be opened: {error.strerror or error}") from error
     with folder:
         over = any(guard.check is Check.FREE and (guard.passed or guard.forced) for guard in plan.guards)
-        if _said(holder_of(folder)) != _said(target.holder):
+        holder, real = holder_of(folder), os.path.realpath(plan.target)
+        if _said(holder) != _said(target.holder):
             raise RefusedError(f"another restore to {plan.target} has begun since: nothing was changed")
         with _locked(folder, token, case, over=over) as lock:
             try:
+                if journals.open_at(case, real, None) is not None:
+                    raise RefusedError(f"an earlier restore to {plan.target} did not end: --resume or --rollback it")  # noqa: TRY301
+                if holder is not None and holder.token:
+                    sweep(folder, holder.token)
                 check_renames(folder, token)
                 check_unchanged(folder, plan.files)
                 with case.transaction():
-                    journal = journals.begin(case, plan, target, (token, os.path.realpath(plan.target)), clock)
+                    journal = journals.begin(case, plan, target, (token, real), clock)
                     undo_set = _into_tables(case, ground)
-            except BaseException:
-                lock.release()
+            except BaseException as error:
+                _let_go(case, folder, lock, token, error, clock)
                 raise
             return _forward(case, folder, journal, lock, clock)._replace(undo_set=undo_set)
+
+
+def _let_go(
+    case: Case, folder: Folder, lock: Lock, token: str, error: BaseException, clock: Callable[[], datetime]
+) -> None:
+    """After something broke before any file was touched: take the lock away.
+
+    Raises:
+        FailedError: the journal is in the case all the same, and was ended, or is to be.
+    """
+    begun = None
+    with suppress(FailedError):
+        # A transaction whose end failed may have ended: of the folder's sync SQLite tells when all is written.
+        begun = journals.open_at(case, "", token)
+    if begun is not None:
+        raise _undone(case, folder, begun, lock, clock, error) from error
+    # Where something cannot be taken away, the lock stays too: whoever comes next takes both.
+    with suppress(OSError):
+        sweep(folder, token)
+        lock.release()
 
 
 def resume(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -> Outcome:
@@ -107,6 +134,7 @@ def resume(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -> O
     with _open(path) as folder:
         journal = _unfinished(case, folder)
         if journal is None:
+            _tidy(case, folder)
             raise RefusedError(f"there is nothing to resume at {path}: no restore of this case was cut off there")
         journals.durable(case)
         with _locked(folder, journal.token, case, over=True) as lock:
@@ -126,6 +154,7 @@ def roll_back(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -
         if journal is None:
             journal = journals.last_at(case, os.path.realpath(path))
             if journal is None or journal.state is not State.DONE:
+                _tidy(case, folder)
                 raise RefusedError(f"there is nothing to undo at {path}: no restore of this case stands there")
         journals.durable(case)
         with _locked(folder, journal.token, case, over=True) as lock:
@@ -133,9 +162,14 @@ def roll_back(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -
                 look(folder, journal.files, missing_is_ours=not finished, old_is_fine=not finished)
                 if journal.state is not State.UNDOING:
                     journal = journals.enter(case, journal, State.UNDOING, "restore_rollback", {}, clock)
-            except BaseException:
-                if finished:
-                    lock.release()
+            except BaseException as error:
+                with suppress(FailedError):
+                    journal = journals.reload(case, journal)
+                if journal.state is State.DONE:
+                    with suppress(OSError):
+                        lock.release()
+                elif isinstance(error, FailedError):
+                    raise FailedError(f"{error}; {journal.reference} is not undone yet: {_again(folder)}") from error
                 raise
             return _back(case, folder, journal, lock, clock)
 
@@ -149,16 +183,34 @@ def _open(path: Path) -> Folder:
 
 def _unfinished(case: Case, folder: Folder) -> Journal | None:
     """The restore to go on with: the one whose lock lies there, or, where the lock is gone, the one of this folder."""
-    holder = holder_of(folder)
-    if holder is not None and holder.running:
+    try:
+        holder, real = holder_of(folder), os.path.realpath(folder.path)
+    except OSError as error:
+        raise FailedError(f"{LOCK_NAME} cannot be read: {reason_of(error)}; then {_again(folder)}") from error
+    if holder is None:
+        return journals.open_at(case, real, None)
+    if holder.running:
         raise RefusedError(f"a restore to {folder.path} is running now")
-    if holder is not None and holder.case_id not in {"", journals.case_id(case)}:
-        raise RefusedError(
-            f"the restore to {folder.path} that did not end is known to another case ({holder.case_name}): use that one"
-        )
-    real = os.path.realpath(folder.path)
-    found = journals.open_at(case, real, holder.token) if holder is not None and holder.token else None
+    whose = None
+    if holder.case_id not in {"", journals.case_id(case)}:
+        whose = f"another case ({holder.case_name})" if holder.begun or holder.running is None else None
+    elif holder.begun and holder.token and not journals.knows(case, holder.token):
+        whose = f"a copy of this case ({holder.case_name})"
+    if whose is not None:
+        raise RefusedError(f"the restore to {folder.path} that did not end is known to {whose}: use that one")
+    found = journals.open_at(case, real, holder.token) if holder.token else None
     return found or journals.open_at(case, real, None)
+
+
+def _tidy(case: Case, folder: Folder) -> None:
+    """Take away what a restore left that was cut off before it touched a file, or after it had ended."""
+    with suppress(OSError, RefusedError):
+        holder = holder_of(folder)
+        if holder is None or holder.running is not False or (holder.begun and not journals.knows(case, holder.token)):
+            return
+        with Lock.take(folder, holder.token, holder.case_id, holder.case_name, over=True) as lock:
+            sweep(folder, holder.token)
+            lock.release()
 
 
 def _said(holder: Holder | None) -> tuple[str, str] | None:
@@ -188,18 +240,22 @@ def _forward(
     case: Case, folder: Folder, journal: Journal, lock: Lock, clock: Callable[[], datetime], *, cut_off: bool = False
 ) -> Outcome:
     try:
+        lock.begin()
         placed = converge(case, folder, journal, new=True, cut_off=cut_off)
     except (OSError, FailedError, ChangedError, KeyboardInterrupt) as error:
         if cut_off and isinstance(error, ChangedError):
-            raise
+            raise _stopped(folder, journal, error) from error
         raise _undone(case, folder, journal, lock, clock, error) from error
     return _ended(case, folder, journal, lock, (State.DONE, "restore_end", placed, clock))
 
 
 def _back(case: Case, folder: Folder, journal: Journal, lock: Lock, clock: Callable[[], datetime]) -> Outcome:
     try:
+        lock.begin()
         placed = converge(case, folder, journal, new=False, cut_off=True)
-    except OSError as error:
+    except ChangedError as error:
+        raise _stopped(folder, journal, error) from error
+    except (OSError, FailedError) as error:
         raise FailedError(f"{reason_of(error)}; {journal.reference} is not undone yet: {_again(folder)}") from error
     return _ended(case, folder, journal, lock, (State.UNDONE, "restore_end", placed, clock))
 
@@ -241,7 +297,13 @@ def _undone(
         return FailedError(f"{told}; it could not be undone either ({reason_of(second)}): {_again(folder)}")
     if isinstance(error, RefusedError) and not touched:
         return RefusedError(f"{told}; nothing was changed")
-    return FailedError(f"{told}; every file is as it was before")
+    which = "every other file" if isinstance(error, ChangedError) else "every file"
+    return FailedError(f"{told}; {which} is as it was before")
+
+
+def _stopped(folder: Folder, journal: Journal, error: ChangedError) -> FailedError | RefusedError:
+    """What to raise where somebody else has changed a file: refused as long as nothing was changed by this run."""
+    return FailedError(f"{error}; {journal.reference} did not end: {_again(folder)}") if error.late else error
 
 
 def _again(folder: Folder) -> str:

@@ -6,8 +6,8 @@ synced, before the first name changes; a name changes in one step.
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import os
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 # FAT keeps two seconds, other file systems one.
 _TIME_SLACK_NS: Final = 2_000_000_000
-# Windows: a virus scanner, or the product itself, may have the file open for a moment.
+# A virus scanner, or the product itself, may have the file open for a moment: EACCES on Windows, on a mounted share
+# EBUSY or ETXTBSY.
+_OF_OTHERS: Final = {errno.EACCES, errno.EPERM, errno.EBUSY, errno.ETXTBSY}
 _TRIES: Final = 6
+_WRITABLE: Final = 0o200
 
 
 class Placed(NamedTuple):
@@ -40,7 +43,9 @@ class Placed(NamedTuple):
 
 
 class ChangedError(RefusedError):
-    """A file of the folder is neither what was there nor what is to be there."""
+    """A file of the folder is neither what was there nor what is to be there. `late`: others were changed already."""
+
+    late = False
 
 
 def reason_of(error: BaseException) -> str:
@@ -79,24 +84,28 @@ def converge(
         OSError: of the system.
     """
     if cut_off:
-        _sweep(folder, journal.token)
+        sweep(folder, journal.token)
     there = look(folder, journal.files, missing_is_ours=cut_off, leave_others=leave_others)
     ours = [file for file in journal.files if file.name in there]
     todo = [file for file in ours if not _is_at(folder, file, there[file.name], new=new)]
     steps = _staged(case, folder, journal.token, todo, new=new)
-    for step in steps:
-        now = _sha256(folder, step.file.file_name)
-        if now != there[step.file.name]:
-            raise ChangedError(f"{step.file.file_name} was changed by somebody else a moment ago")
+    for number, step in enumerate(steps):
+        try:
+            if _sha256(folder, step.file.file_name) != there[step.file.name]:
+                raise ChangedError(f"{step.file.file_name} was changed by somebody else a moment ago")  # noqa: TRY301
+        except ChangedError as error:
+            error.late = number > 0
+            raise
         _put(folder, step)
     if steps:
         folder.sync()
     for file in ours:
+        _settle_mode(folder, file)
         _check_read_back(folder, file, new=new)
     return tuple(_placed(folder, file) for file in (todo if leave_others else ours))
 
 
-def _sweep(folder: Folder, token: str) -> None:
+def sweep(folder: Folder, token: str) -> None:
     """Take away what a run that was cut off left of its own making."""
     for name in folder.names():
         if name.startswith(f"{TEMPORARY}{token}-"):
@@ -171,28 +180,45 @@ def _staged(case: Case, folder: Folder, token: str, files: Sequence[JournalFile]
 def _put(folder: Folder, step: _Step) -> None:
     """Give a staged file its name, or take a file away; what is read-only, or open for a moment, is no obstacle."""
     name, mode = step.file.file_name, step.file.old_mode
-    for attempt in range(_TRIES):
-        try:
-            if step.staged is None:
-                folder.remove(name)
+    eased = False
+    try:
+        for attempt in range(_TRIES):
+            try:
+                if step.staged is None:
+                    folder.remove(name)
+                else:
+                    folder.rename(step.staged, name)
+            except OSError as error:
+                if attempt == _TRIES - 1 or error.errno not in _OF_OTHERS:
+                    raise
+                # Windows does not replace what has the read-only attribute, and neither do shares of it.
+                if not eased and mode is not None and not mode & _WRITABLE and folder.entry(name) is not None:
+                    folder.set_mode(name, mode | _WRITABLE)
+                    eased = True
+                else:
+                    time.sleep(0.1 * 2**attempt)
             else:
-                folder.rename(step.staged, name)
-        except PermissionError:
-            if attempt == _TRIES - 1 or (os.name != "nt" and attempt):
-                raise
-            # Windows does not replace what has the read-only attribute, and neither do shares of it.
-            if mode is not None and not mode & 0o200 and folder.entry(name) is not None:
-                folder.set_mode(name, mode | 0o200)
-            if os.name == "nt" and attempt:
-                time.sleep(0.1 * 2**attempt)
-        else:
-            return
+                return
+    except BaseException:
+        if eased:
+            _settle_mode(folder, step.file)
+        raise
+
+
+def _settle_mode(folder: Folder, file: JournalFile) -> None:
+    """Make a file read-only again that was made writable to be replaced."""
+    mode, entry = file.old_mode, folder.entry(file.file_name)
+    if mode is not None and entry is not None and entry.is_file and entry.mode != mode == entry.mode & ~_WRITABLE:
+        folder.set_mode(file.file_name, mode)
 
 
 def _check_read_back(folder: Folder, file: JournalFile, *, new: bool) -> None:
-    wanted = file.new_sha256 if new else file.old_sha256
-    if _sha256(folder, file.file_name) != wanted:
+    wanted, now = file.new_sha256 if new else file.old_sha256, _sha256(folder, file.file_name)
+    if now != wanted:
         raise OSError(None, f"{file.file_name} does not read back as it should")
+    # An old file that cannot have its old time is better than none; a new one without its time is not replicated.
+    if new and not _is_at(folder, file, now, new=new):
+        raise OSError(None, f"{file.file_name} does not keep the last-modified time that it was given")
 
 
 def _placed(folder: Folder, file: JournalFile) -> Placed:
@@ -223,8 +249,16 @@ def check_renames(folder: Folder, token: str) -> None:
 
 
 def check_unchanged(folder: Folder, files: Sequence[PlannedFile]) -> None:
-    """Refuse where any file is not as the plan has it any more."""
+    """Refuse where any file is not as the plan has it any more, its last-modified time included."""
+    there = {name.casefold() for name in folder.names()}
     for file in files:
-        present = file.present.sha256 if file.present is not None else None
-        if _sha256(folder, file.file_name) != present:
-            raise ChangedError(f"{file.file_name} has changed since the plan was made; nothing was changed")
+        name, present = file.file_name, file.present
+        changed = ChangedError(f"{name} has changed since the plan was made; nothing was changed")
+        if present is None:
+            # It may have come with another case of its name.
+            if name.casefold() in there:
+                raise changed
+            continue
+        entry = folder.entry(name)
+        if entry is None or entry.modified_ns != present.modified_ns or _sha256(folder, name) != present.sha256:
+            raise changed

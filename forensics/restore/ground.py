@@ -10,7 +10,7 @@ from forensics.case.values import text_from_sql
 from forensics.files.analyse import analyse_evidence
 from forensics.files.knowledge import Knowledge
 from forensics.files.load import file_evidence
-from forensics.restore.journal import case_id, put_by_restores, unfinished
+from forensics.restore.journal import case_id, ended, put_by_restores, unfinished
 from forensics.roles.analyse import analyse
 from forensics.roles.model import Role
 
@@ -36,6 +36,8 @@ class Ground:
         put: by node and replicated file the hash that an earlier restore of this case put there.
         case_id: what tells this case from others.
         unfinished: tokens of restores of this case that did not end.
+        unfinished_at: the real paths of their folders.
+        ended: tokens of restores of this case that ended.
     """
 
     analysis: Analysis
@@ -46,6 +48,8 @@ class Ground:
     put: Mapping[tuple[str, str], str]
     case_id: str
     unfinished: frozenset[str]
+    unfinished_at: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
 
     @property
     def cycle_seconds(self) -> int:
@@ -64,6 +68,7 @@ def ground_of(case: Case) -> Ground:
     history = analysis.roles()
     files = file_evidence(case, analysis, history)
     losses = analyse_evidence(files, analysis, history)
+    open_ones = unfinished(case)
     return Ground(
         analysis,
         history,
@@ -72,7 +77,9 @@ def ground_of(case: Case) -> Ground:
         _newest(case, analysis),
         put_by_restores(case),
         case_id(case),
-        unfinished(case),
+        frozenset(open_ones),
+        frozenset(open_ones.values()),
+        ended(case),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from forensics.restore.ground import active_at_end
@@ -54,6 +55,10 @@ def guards_of(plan: RestorePlan, ground: Ground, source: SourceSet, target: Targ
     for check in Check:
         faults, fine = answers[check]
         firm = check in NO_OVERRIDE or (check is Check.FREE and _is_ours_or_running(target, ground))
+        # No reason makes bytes that are not there.
+        firm = firm or (
+            check is Check.SOURCE and any(one.coming and one.coming.content is None for one in plan.changing)
+        )
         forced = bool(faults) and bool(wish.reason) and not firm
         found.append(Guard(check, not faults, _sentence(faults) or fine, forced))
     return tuple(found)
@@ -191,24 +196,37 @@ def _space(plan: RestorePlan, target: Target) -> _Answer:
 
 def _free(target: Target, ground: Ground) -> _Answer:
     holder = target.holder
+    again = f"An earlier restore to {target.path} did not end: finish it with --resume, or --rollback."
+    if holder is not None and holder.running:
+        return [f"Another restore to {target.path} is running now."], ""
+    if _is_unfinished(target, ground):
+        return [again], ""
     if holder is None:
         return [], "Nobody else restores there."
-    if holder.running:
-        return [f"Another restore to {target.path} is running now."], ""
-    if holder.case_id == ground.case_id:
-        if holder.token in ground.unfinished:
-            return [f"An earlier restore to {target.path} did not end: finish it with --resume, or --rollback."], ""
-        # It was cut off before anything was changed, or after all was done.
-        return [], "An earlier restore of this case left its lock, and nothing else."
+    if holder.running is False and not holder.token and not holder.begun:
+        return [], "A restore that was cut off before it began left its lock, and nothing else."
     whose = f"from the case {holder.case_name}" if holder.case_name else "from another case"
+    if holder.case_id == ground.case_id:
+        if not holder.begun or holder.token in ground.ended:
+            # It was cut off before anything was changed, or after all was done.
+            return [], "An earlier restore of this case left its lock, and nothing else."
+        whose = f"from a copy of this case, {holder.case_name},"
     ways = "finish it with that case (--resume, or --rollback), or, where that case is lost, override it"
     return [f"A restore to {target.path} {whose} did not end: {ways}; it left {LOCK_NAME}."], ""
+
+
+def _is_unfinished(target: Target, ground: Ground) -> bool:
+    """Whether a restore of this very case did not end there, whatever became of its lock."""
+    holder = target.holder
+    if holder is not None and holder.case_id == ground.case_id and holder.token in ground.unfinished:
+        return True
+    return os.path.realpath(target.path) in ground.unfinished_at
 
 
 def _is_ours_or_running(target: Target, ground: Ground) -> bool:
     """Whether no reason overrides the lock: somebody is at work, or the journal to finish is in this very case."""
     holder = target.holder
-    return holder is not None and (bool(holder.running) or holder.case_id == ground.case_id)
+    return (holder is not None and bool(holder.running)) or _is_unfinished(target, ground)
 
 
 def _plain(source: SourceSet, target: Target) -> _Answer:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from forensics.case import audit
 from forensics.case.rows import NewFileVersion
-from forensics.case.values import sql_text
+from forensics.case.values import sql_text, text_from_sql
 from forensics.errors import FailedError
 from forensics.restore.model import State, filetime_of, iso_ns
 from parsers.times import filetime_from_datetime, iso_utc
@@ -209,9 +209,25 @@ def last_at(case: Case, real: str) -> Journal | None:
     return None if row is None else _load(case, row[0])
 
 
-def unfinished(case: Case) -> frozenset[str]:
-    """Tokens of the restores that did not end."""
-    return frozenset(row[0] for row in case.rows("SELECT token FROM restores WHERE state IN (?, ?)", _OPEN))
+def unfinished(case: Case) -> dict[str, str]:
+    """The restores that did not end: by token the folder's real path."""
+    sql = "SELECT token, target FROM restores WHERE state IN (?, ?)"
+    return {token: text_from_sql(target) for token, target in case.rows(sql, _OPEN)}
+
+
+def ended(case: Case) -> frozenset[str]:
+    """Tokens of the restores that ended, one way or the other."""
+    return frozenset(row[0] for row in case.rows("SELECT token FROM restores WHERE state NOT IN (?, ?)", _OPEN))
+
+
+def knows(case: Case, token: str) -> bool:
+    """Whether the case has a restore with that token."""
+    return next(case.rows("SELECT 1 FROM restores WHERE token = ?", (token,)), None) is not None
+
+
+def reload(case: Case, journal: Journal) -> Journal:
+    """A restore as the case has it now."""
+    return _load(case, journal.id)
 
 
 def put_by_restores(case: Case) -> dict[tuple[str, str], str]:
@@ -246,4 +262,4 @@ def _load(case: Case, restore_id: int) -> Journal:
     columns = "name, file_name, old_sha256, old_size, old_modified_ns, old_mode, new_sha256, new_size, new_modified_ns"
     rows = case.rows(f"SELECT {columns} FROM restore_files WHERE restore_id = ? ORDER BY id", (restore_id,))  # noqa: S608
     files = tuple(JournalFile(*row) for row in rows)
-    return Journal(number, token, State(state), source, target, node, files)
+    return Journal(number, token, State(state), text_from_sql(source), text_from_sql(target), node, files)

@@ -1,8 +1,8 @@
 """One restore at a time in a folder: a lock file that says whose restore it is, and a lock of the system on it.
 
-The file stays where a run was killed: it says which case has the journal. The system's lock goes with the process, so
-the two together tell a restore that runs from one that was cut off. Where a file system has no such locks, the file
-alone counts.
+The file stays where a run was killed: it says which case has the journal, and whether files may have been touched. The
+system's lock goes with the process, so the two together tell a restore that runs from one that was cut off. Where a
+file system has no such locks, the file alone counts.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 LOCK_NAME: Final = ".ccrf-restore.lock"
 _MOST: Final = 4096
+# What the file says always fills as many bytes: a single write replaces it, and leaves nothing of it half-written.
+_FILLED: Final = 2048
+_NAME_MOST: Final = 100
 # Windows locks bytes, and nobody else can read them then: those far behind the end are not read by anyone.
 _FAR: Final = 1 << 30
 _NO_LOCKS: Final = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -36,12 +39,15 @@ class Holder(NamedTuple):
         case_id: of the case whose journal knows it; "" likewise.
         case_name: the case's file name.
         running: whether a process holds it now; None where the file system cannot tell.
+        begun: whether files may have been touched: it says so before the first one is. True where what the file says
+            is not understood.
     """
 
     token: str
     case_id: str
     case_name: str
     running: bool | None
+    begun: bool = False
 
 
 def holder_of(folder: Folder) -> Holder | None:
@@ -51,15 +57,31 @@ def holder_of(folder: Folder) -> Holder | None:
         return None
     if not entry.is_file:
         return Holder("", "", "", running=None)
-    text = folder.read(LOCK_NAME, _MOST)
-    with folder.reading(LOCK_NAME) as descriptor:
-        running = _locked_by_others(descriptor)
+    try:
+        with folder.reading(LOCK_NAME) as descriptor:
+            running = _locked_by_others(descriptor)
+            try:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                text = os.read(descriptor, _MOST)
+            except OSError:
+                # Some shares let nobody read what another process has locked.
+                if not running:
+                    raise
+                text = b""
+    except FileNotFoundError:  # it went between two looks
+        return None
+    return _said(text)._replace(running=running)
+
+
+def _said(text: bytes) -> Holder:
+    if not text.strip(b"\0"):  # made, and cut off before it could say anything, so before any file was touched
+        return Holder("", "", "", running=None)
     try:
         said = json.loads(text)
-        token, case_id, name = (str(said[key])[:200] for key in ("token", "case_id", "case"))
-    except (ValueError, TypeError, KeyError):
-        token = case_id = name = ""
-    return Holder(token, case_id, name, running)
+        token, case_id, name = (str(said[key])[:_NAME_MOST] for key in ("token", "case_id", "case"))
+        return Holder(token, case_id, name, running=None, begun=bool(said["begun"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return Holder("", "", "", running=None, begun=True)
 
 
 class Lock:
@@ -71,7 +93,7 @@ class Lock:
 
     @classmethod
     def take(cls, folder: Folder, token: str, case_id: str, case_name: str, *, over: bool) -> Self:
-        """Lock a folder.
+        """Lock a folder. A file that is taken over keeps what it says where it is this very restore's.
 
         Args:
             folder: to be restored to.
@@ -84,28 +106,28 @@ class Lock:
             RefusedError: another restore runs there, or left its lock file, and it is not to be taken over.
             OSError: the folder cannot be written.
         """
-        text = json.dumps({"token": token, "case_id": case_id, "case": case_name}, ensure_ascii=True).encode("ascii")
-        if folder.entry(LOCK_NAME) is not None:
-            if not over:
-                raise RefusedError(f"another restore to {folder.path} has begun: {LOCK_NAME} is there")
-            lock = cls._of(folder)
-            if holder_said(folder, token):
-                return lock
-            # Another restore's file, which nobody holds any more: its name is taken by a new one.
-            lock.close()
-            folder.remove(LOCK_NAME)
         try:
-            folder.create(LOCK_NAME, [text])
+            descriptor, made = folder.open_to_lock(LOCK_NAME, new=True), True
         except FileExistsError:
-            raise RefusedError(f"another restore to {folder.path} has just begun") from None
-        folder.sync()
-        return cls._of(folder)
-
-    @classmethod
-    def _of(cls, folder: Folder) -> Self:
-        lock = cls(folder, folder.open_to_lock(LOCK_NAME))
+            if not over:
+                raise RefusedError(f"another restore to {folder.path} has begun: {LOCK_NAME} is there") from None
+            try:
+                descriptor, made = folder.open_to_lock(LOCK_NAME, new=False), False
+            except FileNotFoundError:
+                raise RefusedError(f"another restore to {folder.path} has just ended: look again") from None
+        lock = cls(folder, descriptor)
         try:
             lock._hold()
+            try:
+                if lock._said().token != token:
+                    lock._write(Holder(token, case_id, case_name[:_NAME_MOST], running=True))
+                if made:
+                    folder.sync()
+            except BaseException:
+                if made:
+                    with suppress(OSError):
+                        lock.release()
+                raise
         except BaseException:
             lock.close()
             raise
@@ -118,6 +140,23 @@ class Lock:
         # Whoever held it may have ended, and taken the file away, between the two.
         if entry is None or (entry.inode and entry.inode != os.fstat(self._descriptor).st_ino):
             raise RefusedError(f"another restore to {self._folder.path} has just ended: look again")
+
+    def _said(self) -> Holder:
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return _said(os.read(self._descriptor, _MOST))
+
+    def _write(self, holder: Holder) -> None:
+        said = {"token": holder.token, "case_id": holder.case_id, "case": holder.case_name, "begun": holder.begun}
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        if os.write(self._descriptor, json.dumps(said, ensure_ascii=True).encode("ascii").ljust(_FILLED)) < _FILLED:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), LOCK_NAME)
+        os.fsync(self._descriptor)
+
+    def begin(self) -> None:
+        """Say in the file that from now on files may be touched; it is on the disk when this returns."""
+        said = self._said()
+        if not said.begun:
+            self._write(said._replace(begun=True))
 
     def release(self) -> None:
         """Take the lock file away, and let go."""
@@ -144,13 +183,6 @@ class Lock:
         self.close()
 
 
-def holder_said(folder: Folder, token: str) -> bool:
-    """Whether the lock file is that of the restore with this token."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return bool(json.loads(folder.read(LOCK_NAME, _MOST))["token"] == token)
-    return False
-
-
 if sys.platform == "win32":
     import msvcrt
 
@@ -173,10 +205,10 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(descriptor: int) -> bool | None:
+    def _lock(descriptor: int, how: int = fcntl.LOCK_EX) -> bool | None:
         """Lock an open file; False where somebody else has it, None where there are no locks."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in {errno.EWOULDBLOCK, errno.EACCES}:
                 return False
@@ -186,7 +218,8 @@ else:
         return True
 
     def _locked_by_others(descriptor: int) -> bool | None:
-        locked = _lock(descriptor)
+        # Shared: NFS gives no other lock on a file that is open for reading.
+        locked = _lock(descriptor, fcntl.LOCK_SH)
         if locked:
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         return None if locked is None else not locked

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from forensics.errors import UsageError
+from forensics.errors import RefusedError, UsageError
 from forensics.restore.guards import guards_of
 from forensics.restore.model import (
     Action,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 # FAT keeps two seconds, and archives round to them: a time that is later by less is not later everywhere.
 _STEP: Final = 2 * TICKS_PER_SECOND
+# Nanoseconds since 1970 in 64 bits: the years 1677 to 2262.
+_NS_END: Final = 1 << 63
 _ORDER: Final = (Confidence.POSSIBLE, Confidence.PROBABLE, Confidence.CERTAIN)
 
 
@@ -38,6 +41,7 @@ def plan_restore(ground: Ground, source: SourceSet, target: Target, wish: Wish) 
     """The plan of a restore; it may be blocked (`RestorePlan.blocked`).
 
     Raises:
+        RefusedError: a time that would have to be set is beyond what files can have.
         UsageError: `--only` names a file that is not replicated, or that the set does not have.
     """
     node, node_why = whose(target, ground.files.live, ground.history.nodes, wish.node)
@@ -95,10 +99,18 @@ class _Step:
         coming = self._source.files.get(name)
         file_name = present.file_name if present is not None else name
         mends = [one for one in findings if coming is not None and coming.sha256 == one.lost.sha256 is not None]
+        if coming is not None and coming.content is not None and coming.problem is not None and self._wish.reason:
+            # What comes then is what these bytes are, whatever they should be.
+            coming = replace(coming, sha256=hashlib.sha256(coming.content).hexdigest(), size=len(coming.content))
         action, why = self._action(name, wanted, findings, mends, present, coming)
         modified_ns, lose_until = None, None
         if action in {Action.REPLACE, Action.CREATE} and coming is not None:
             modified_ns, lose_until = self._time(name, present, coming, node)
+            if not all(-_NS_END <= one < _NS_END for one in (modified_ns, present.modified_ns if present else 0)):
+                raise RefusedError(
+                    f"{file_name}: its last-modified time, or that of a copy of it, is one that no file can be given;"
+                    " name the other files with --only"
+                )
         repairs = tuple(one.id for one in mends) if action is not Action.LEAVE else ()
         return PlannedFile(name, file_name, action, present, coming, modified_ns, lose_until, repairs, why)
 

@@ -79,6 +79,7 @@ def set_at(case: Case, path: Path, profile: Profile) -> SourceSet:
 
     Raises:
         FailedError: it cannot be read.
+        RefusedError: a member of it is hostile, and what else it holds is no single set.
         UsageError: it holds no replicated file, or more than one set.
     """
     knowledge = Knowledge(profile)
@@ -91,11 +92,15 @@ def set_at(case: Case, path: Path, profile: Profile) -> SourceSet:
                 continue
             # A name that leads out of the archive, or is absolute, says that somebody means harm, or erred.
             hostile += [f"{item.path}: {problem.detail}" for problem in item.problems]
+            if item.absolute:
+                hostile.append(f"{item.path}: its name in the archive is absolute")
             match = knowledge.match(item.path, None)
             if match is not None:
                 found[match.location][match.name] = _Found(item.path, _read(case, item))
     except OSError as error:
         raise FailedError(f"{path} could not be read: {error.strerror or error}") from error
+    if hostile and len(found) != 1:
+        raise RefusedError(f"{path} is not used: {hostile[0]}")
     if not found:
         raise UsageError(f"{path} holds none of the files that are replicated")
     if len(found) > 1:
