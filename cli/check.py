@@ -137,7 +137,8 @@ def tell_check(case: Case, analysis: Analysis, one: Check, clock: Clock, form: F
 
 def _tell(row: Row, records: Sequence[Row], others: Sequence[OtherRecord], clock: Clock) -> None:
     sure = f", {row['confidence']}" if _sure(row) else ""
-    emit_heading(f"{row['id']}: {row['title']}: {STATUS_WORDS[str(row['status'])]}{sure}")
+    emit_heading(f"{row['id']}: {STATUS_WORDS[str(row['status'])]}{sure}")
+    emit_line(f"{row['title']}.")
     emit_line(str(row["why"]))
     if row["status"] == "violation":
         emit_line(f"What to do: {row['remedy']}")

@@ -38,7 +38,7 @@ _FEW: Final = 3
 def opening_of(scene: Scene) -> tuple[Deed | None, Deed | None, str]:
     """The first installation of the cluster, the second one, and why there is none where there is none."""
     if len(scene.nodes) < 2:
-        return None, None, "Only one node is in the evidence."
+        return None, None, "Only one node is in the evidence." if scene.nodes else _NO_INSTALL
     doubt = ""
     for one in scene.installs:
         others = [presence(scene, node, one.start) for node in scene.nodes if node != one.node]

@@ -37,7 +37,16 @@ def guidelines_story(checks: Sequence[Check]) -> list[str]:
 
 def _rest(checks: Sequence[Check]) -> str:
     number = {status: sum(one.status is status for one in checks) for status in Status}
+    parts = [
+        f"{_were(number[Status.VIOLATION])} not followed",
+        f"{_were(number[Status.PASS])} kept as far as the evidence shows",
+        f"{number[Status.NOT_APPLICABLE]} did not apply",
+    ]
+    unknown = number[Status.UNKNOWN]
     return (
-        f"Of the {len(checks)} guidelines {number[Status.PASS]} were kept as far as the evidence shows,"
-        f" {number[Status.NOT_APPLICABLE]} did not apply, and {number[Status.UNKNOWN]} are unknown."
+        f"Of the {len(checks)} guidelines {', '.join(parts)}, and {unknown} {'is' if unknown == 1 else 'are'} unknown."
     )
+
+
+def _were(number: int) -> str:
+    return f"{number} {'was' if number == 1 else 'were'}"

@@ -95,7 +95,7 @@ class _Gatherer:
         for conflict in conflicts.rows:
             self._cite(conflict.id, conflict.evidence, 2 * _OF_OTHERS, (*_ROLES, "--explain", conflict.id))
         for check in checks:
-            self._cite(f"check:{check.id}", check.evidence, _OF_OTHERS, _CHECK)
+            self._cite(f"check:{check.id}", check.evidence, _OF_OTHERS, (*_CHECK, "--explain", check.id))
         for checkpoint in checkpoints[:_ROWS]:
             self._cite(checkpoint.id, checkpoint.evidence, _OF_OTHERS, _CHECKPOINTS)
         sets = self._sets()
