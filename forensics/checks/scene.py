@@ -11,6 +11,7 @@ from forensics.checks.deeds import Deed, Seen, product_deeds, starts_of
 from forensics.checks.model import references, weakest
 from forensics.claims import Claim
 from forensics.files.world import When, World
+from forensics.roles.confidence import weaker
 from forensics.roles.coverage import LogCover
 from forensics.roles.model import Confidence, Role
 from parsers.times import TICKS_PER_SECOND, iso_utc
@@ -156,12 +157,19 @@ class Scene:
         return RoleAt(role, word, evidence, online=role is Role.ACTIVE)
 
     def state_at(self, node: str, when: When) -> RoleAt:
-        """As `role_at`; where the group is offline, the node that had it last is still the active one."""
+        """What a node was, of which a record says that it was up then.
+
+        Where another node is active it is passive, as surely as the other is active, for no two are. Where the group is
+        offline, the node that had it last is still the active one.
+        """
         now = self.role_at(node, when)
         if now.role in {Role.ACTIVE, Role.DOWN}:
             return now
-        if any(self.role_at(other, when).role is Role.ACTIVE for other in self.nodes if other != node):
-            return now
+        others = (self.role_at(other, when) for other in self.nodes if other != node)
+        active = next((other for other in others if other.role is Role.ACTIVE), None)
+        if active is not None:
+            word = active.confidence if weaker(active.confidence, now.confidence) is now.confidence else now.confidence
+            return RoleAt(Role.PASSIVE, word, references(now.evidence, active.evidence), online=False)
         last = self._had_last(when)
         if last is None or now.role is Role.UNKNOWN:
             return now
