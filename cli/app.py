@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.backups import backups_app
+from cli.browse import browse
 from cli.bundle import bundle_app
 from cli.case_admin import verify
 from cli.check import check
@@ -73,6 +74,7 @@ app.command()(report)
 app.command()(export)
 app.command()(check)
 app.command()(collector)
+app.command()(browse)
 app.command()(verify)
 app.add_typer(backups_app, name="backups")
 checkpoints_app.command()(cleanup)

@@ -1,0 +1,1 @@
+"""A case described for Datasette: what its tables hold, and questions ready to be asked."""
