@@ -566,6 +566,26 @@ def test_somebody_else_writes_between_two_files(stage, monkeypatch, what):
         assert command(stage.on_words("--rollback")).code == 0
 
 
+@LINUX
+@pytest.mark.parametrize("way", ["--resume", "--rollback"])
+def test_a_link_that_comes_behind_a_rename(stage, monkeypatch, way):
+    """What was put there and is a link when it is read back ends with exit code 1: something was changed."""
+    cut_off(stage)
+    rename, canary = Folder.rename, stage.data.parent / "Beside" / "canary.fdb"
+
+    def swapped(folder, name, to):
+        rename(folder, name, to)
+        if not to.startswith(LEFT):
+            in_place("link", stage.data / to, canary)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folder, "rename", swapped)
+        done = command(stage.on_words(way))
+    assert done.code == 1, done
+    assert "--rollback" in done.errors
+    assert canary.read_bytes() == b"sings"
+
+
 # -- what shares and Windows do ----------------------------------------------------------------------------------------
 
 

@@ -89,19 +89,21 @@ def converge(
     ours = [file for file in journal.files if file.name in there]
     todo = [file for file in ours if not _is_at(folder, file, there[file.name], new=new)]
     steps = _staged(case, folder, journal.token, todo, new=new)
-    for number, step in enumerate(steps):
-        try:
+    changed = 0
+    try:
+        for step in steps:
             if _sha256(folder, step.file.file_name) != there[step.file.name]:
                 raise ChangedError(f"{step.file.file_name} was changed by somebody else a moment ago")  # noqa: TRY301
-        except ChangedError as error:
-            error.late = number > 0
-            raise
-        _put(folder, step)
-    if steps:
-        folder.sync()
-    for file in ours:
-        _settle_mode(folder, file)
-        _check_read_back(folder, file, new=new)
+            _put(folder, step)
+            changed += 1
+        if steps:
+            folder.sync()
+        for file in ours:
+            _settle_mode(folder, file)
+            _check_read_back(folder, file, new=new)
+    except ChangedError as error:
+        error.late = changed > 0
+        raise
     return tuple(_placed(folder, file) for file in (todo if leave_others else ours))
 
 
