@@ -58,7 +58,11 @@ def made(tmp_path_factory):
         EvtEvent(number, START + 60 * number, START + 60 * number, event_id, source, "QNODEA", tuple(strings))
         for number, (source, event_id, strings, _) in enumerate(WRITTEN, 1)
     ]
-    more = [(r"QUXCORP\77123456", "77123456"), ("user 77123456", "CN=Cluster Group,DC=quxcorp,DC=example")]
+    more = [
+        ("http://localhost/x", r"localhost\x"),
+        (r"QUXCORP\77123456", "77123456"),
+        ("user 77123456", "CN=Cluster Group,DC=quxcorp,DC=example"),
+    ]
     for number, strings in enumerate(more, len(WRITTEN) + 1):
         events.append(EvtEvent(number, START + 60 * number, START + 60 * number, 1, "Probe", "QNODEA", strings))
     case = case_of(folder, SETTING, {"QNODEA/Logs/Written.evt": build(events)})
@@ -84,6 +88,7 @@ def test_numbers_are_users_only_where_they_stand_as_such(made):
     assert any(re.fullmatch(r"DOMAIN-\d+\\USER-\d+", one[0]) and re.fullmatch(r"USER-\d+", one[1]) for one in texts)
     assert any(one[0] == "user 77123456" for one in texts)
     assert "77123456" in result.stderr
+    assert "localhost" not in result.stderr
     assert "number" in result.stderr
 
 
