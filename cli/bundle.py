@@ -169,6 +169,9 @@ def _tell(case: Path, output: Path, done: BundleAccount) -> None:
         voice.warn(f"{more} not in the bundle")
     if done.lacking:
         voice.note("data/evidence.csv in the bundle lists all of them; --evidence names where they lie now")
+    if done.beside:
+        what = counted(done.beside, "file of another kind is", "files of other kinds are")
+        voice.warn(f"{what} in it too: an archive goes in whole, for any of its files")
     if done.redaction is not None:
         _tell_redaction(done.redaction)
         emit_line(f"The key to the pseudonyms, not to be given away: {key_path(case)}")
@@ -197,4 +200,5 @@ def _tell_check(done: BundleCheck) -> None:
     if done.redacted:
         voice.note("names in it were replaced by pseudonyms")
     voice.note(f"signature: {done.signature or 'none, so somebody may have made it anew'}")
-    voice.note(f"SHA-256 {done.sha256}: compare it with the audit of the case that it was made of")
+    voice.note(f"SHA-256 {done.sha256}")
+    voice.note("compare that with the audit of the case that it was made of")

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -230,7 +231,8 @@ def test_an_archive_goes_in_as_it_is(tmp_path):
     """Of evidence in an archive the archive is the original; without it the contents that the case kept go in."""
     (tmp_path / "inc.zip").write_bytes(zip_bytes(incident(SETTING).items))
     done("ingest", tmp_path / "case.db", tmp_path / "inc.zip")
-    make(tmp_path / "case.db", tmp_path / "a.zip", "--only", "evtx")
+    result = make(tmp_path / "case.db", tmp_path / "a.zip", "--only", "evtx")
+    assert re.search(r"\d+ files of other kinds are in it too", result.stderr)
     bag = unpacked(tmp_path / "a.zip", tmp_path / "a")
     assert (bag / "data/evidence/inc.zip").read_bytes() == (tmp_path / "inc.zip").read_bytes()
     assert {row["in_bundle"] for row in table_of(bag)} == {"original", "in_archive"}

@@ -200,7 +200,8 @@ def test_two_bags_are_none(bundle, tmp_path):
 def test_what_is_no_bundle(tmp_path):
     """A missing file, a folder, a text: wrong usage, without a traceback. An empty zip is a bundle of nothing."""
     (tmp_path / "text.zip").write_text("text")
-    for path in (tmp_path / "none.zip", tmp_path, tmp_path / "text.zip"):
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "none.zip", tmp_path, tmp_path / "empty", tmp_path / "text.zip"):
         result = run("bundle", "verify", path)
         assert result.exit_code == 2
         assert "Traceback" not in result.output

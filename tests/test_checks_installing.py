@@ -57,6 +57,16 @@ def test_clocks_that_leave_the_order_open_decide_nothing():
     assert ended(stage).said("G01")[0] == "unknown"
 
 
+def test_a_clock_that_nothing_bounds_makes_no_order_certain():
+    """Half an hour apart is never certain then; where the clock would be off by hours the order is unknown."""
+    stage = ended(begun().at(3600, B, "install").at(5400, A, "install"))
+    assert stage.said("G01") == ("violation", "certain")
+    stage.within = None
+    assert stage.said("G01")[1] != "certain"
+    stage.ahead = {B: 36_000}
+    assert stage.said("G01")[0] == "unknown"
+
+
 def test_an_installation_beside_a_node_that_had_the_product_is_not_the_first():
     """What the product itself logs on the other node says that it was there: this is not the first one."""
     stage = begun().at(1000, B, "forced").at(3600, A, "install")

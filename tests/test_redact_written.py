@@ -9,6 +9,8 @@ import sqlite3
 import pytest
 from bundle_stage import START, case_of, done, log_of, run, unpacked
 
+from forensics.case import audit
+from forensics.case.store import Case
 from forensics.redact.words import own_phrase
 from samples.builders.evt import EvtEvent, build
 from samples.incident import Setting
@@ -56,7 +58,11 @@ def made(tmp_path_factory):
         EvtEvent(number, START + 60 * number, START + 60 * number, event_id, source, "QNODEA", tuple(strings))
         for number, (source, event_id, strings, _) in enumerate(WRITTEN, 1)
     ]
-    more = [(r"QUXCORP\77123456", "77123456"), ("user 77123456", "CN=Cluster Group,DC=quxcorp,DC=example")]
+    more = [
+        ("http://localhost/x", r"localhost\x"),
+        (r"QUXCORP\77123456", "77123456"),
+        ("user 77123456", "CN=Cluster Group,DC=quxcorp,DC=example"),
+    ]
     for number, strings in enumerate(more, len(WRITTEN) + 1):
         events.append(EvtEvent(number, START + 60 * number, START + 60 * number, 1, "Probe", "QNODEA", strings))
     case = case_of(folder, SETTING, {"QNODEA/Logs/Written.evt": build(events)})
@@ -82,6 +88,7 @@ def test_numbers_are_users_only_where_they_stand_as_such(made):
     assert any(re.fullmatch(r"DOMAIN-\d+\\USER-\d+", one[0]) and re.fullmatch(r"USER-\d+", one[1]) for one in texts)
     assert any(one[0] == "user 77123456" for one in texts)
     assert "77123456" in result.stderr
+    assert "localhost" not in result.stderr
     assert "number" in result.stderr
 
 
@@ -93,6 +100,37 @@ def test_phrases_of_the_product_are_nobodys(made):
     connection = sqlite3.connect(bag / "data/case.db")
     assert connection.execute("SELECT count(*) FROM events WHERE strings LIKE '%Cluster Group%'").fetchone()[0] > 1
     connection.close()
+
+
+def test_what_the_analyst_wrote_is_not_in_it(tmp_path):
+    """Reasons of restores and the way to the nodes are in the audit of the case, and not in that of the copy."""
+    case = small(tmp_path, "QNODEA")
+    with Case.open(case, write=True) as opened:
+        audit.append(opened, "restore_begin", {"node": "QNODEA", "reason": "as Zqboss said", "target": "/home/zqme"})
+        audit.append(opened, "checkpoint_cleanup", {"runner": ["ssh", "zqme@zqjump"], "step": "begin"})
+        audit.append(opened, "checkpoint_cleanup", {"code": 255, "output": "zqjump", "problem": "zqjump is away"})
+    done("bundle", "create", case, "--ticket", "1", "-o", tmp_path / "a.zip", "--redact")
+    enclosed = unpacked(tmp_path / "a.zip", tmp_path / "bag") / "data/case.db"
+    assert not re.search(rb"zqboss|zqme|zqjump", enclosed.read_bytes(), re.IGNORECASE)
+    connection = sqlite3.connect(enclosed)
+    rows = connection.execute("SELECT detail FROM audit WHERE action = 'checkpoint_cleanup' ORDER BY id").fetchall()
+    connection.close()
+    assert json.loads(rows[1][0]) == {"code": 255, "output": None, "problem": None}
+    done("verify", enclosed)
+
+
+def test_groups_of_the_registry_are_names(tmp_path):
+    """A group that only the registry names is replaced, and a well-known one is not."""
+    key = "HKEY_LOCAL_MACHINE\\Cluster\\Groups\\"
+    text = f'Windows Registry Editor Version 5.00\n\n[{key}1]\n"Name"="ZQGROUP"\n\n[{key}2]\n"Name"="Cluster Group"\n'
+    case = small(tmp_path, "QNODEA")
+    (tmp_path / "QNODEA" / "cluster.reg").write_bytes(text.replace("\n", "\r\n").encode("utf-16"))
+    done("ingest", case, tmp_path / "QNODEA")
+    done("bundle", "create", case, "--ticket", "1", "-o", tmp_path / "a.zip", "--redact")
+    connection = sqlite3.connect(unpacked(tmp_path / "a.zip", tmp_path / "bag") / "data/case.db")
+    values = {row[0] for row in connection.execute("SELECT value FROM registry_values WHERE name = 'Name'")}
+    connection.close()
+    assert values == {"GROUP-1", "Cluster Group"}
 
 
 def small(folder, *roots, computer="QNODEA"):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from forensics import __version__
 from forensics.bundle import bag
-from forensics.bundle.choice import TABLE_FIELDS, Chosen, choose, leave_out
+from forensics.bundle.choice import TABLE_FIELDS, Chosen, Inclusion, choose, leave_out
 from forensics.bundle.copy import ACTION, copy_case
 from forensics.bundle.findings import finding_files
 from forensics.bundle.names import safe_part
@@ -68,6 +68,7 @@ class BundleAccount(NamedTuple):
         files: number of files in it, those of the bag itself too.
         lacking: evidence that should be in it and is not.
         redaction: what was replaced; None where nothing was to be.
+        beside: files of kinds that were not asked for, which are in it within their archive.
     """
 
     sha256: str
@@ -75,6 +76,7 @@ class BundleAccount(NamedTuple):
     files: int
     lacking: list[Chosen]
     redaction: Redaction | None
+    beside: int
 
 
 def create_bundle(case: Case, target: Path, options: BundleOptions) -> BundleAccount:
@@ -116,7 +118,12 @@ def create_bundle(case: Case, target: Path, options: BundleOptions) -> BundleAcc
         sha256, size = _written(made, f"bundle-{safe_part(options.ticket)}/", members)
         if redaction is not None:
             redaction.search(made, folder)
-        account = BundleAccount(sha256, size, len(members), choice.lacking, redaction)
+        beside = sum(
+            piece.inclusion is Inclusion.IN_ARCHIVE and piece.row.kind not in options.only for piece in choice.pieces
+        )
+        account = BundleAccount(
+            sha256, size, len(members), choice.lacking, redaction, beside=beside if options.only else 0
+        )
         _enter(case, target, made, options, account)
     return account
 

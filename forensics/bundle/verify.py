@@ -92,7 +92,7 @@ def verify_bundle(path: Path, signers: Path | None = None) -> BundleCheck:
         FailedError: it cannot be read.
     """
     try:
-        source = next(walk_files(path))
+        source = next(walk_files(path), None)
     except FileNotFoundError:
         raise MissingPathError(path) from None
     if not isinstance(source, Source) or path.is_dir():

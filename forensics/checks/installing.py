@@ -41,7 +41,7 @@ def opening_of(scene: Scene) -> tuple[Deed | None, Deed | None, str]:
         return None, None, "Only one node is in the evidence." if scene.nodes else _NO_INSTALL
     doubt = ""
     for one in scene.installs:
-        others = [presence(scene, node, one.start) for node in scene.nodes if node != one.node]
+        others = [presence(scene, node, one.start, one.node) for node in scene.nodes if node != one.node]
         if all(other.there is There.ABSENT for other in others):
             second = next((deed for deed in scene.installs if deed.start > one.start and deed.node != one.node), None)
             return one, second, ""
@@ -55,7 +55,7 @@ def first_installation(scene: Scene) -> Verdict:
     first, second, why = opening_of(scene)
     if first is None:
         return unknown(why, _APPLICATION)
-    if second is not None and first.when.high >= second.when.low:
+    if second is not None and not scene.in_order(first, second):
         text = f"Both nodes were installed {at(first.when)}, and the clocks do not tell which of them was first."
         return unknown(text, evidence=references(first.references, second.references))
     state = scene.state_at(first.node, first.when)
@@ -88,7 +88,7 @@ def first_installation(scene: Scene) -> Verdict:
 
 
 def _opening_word(scene: Scene, first: Deed, role: Confidence) -> Confidence:
-    others = [presence(scene, node, first.start).confidence for node in scene.nodes if node != first.node]
+    others = [presence(scene, node, first.start, first.node).confidence for node in scene.nodes if node != first.node]
     return weakest(first.confidence, role, *others)
 
 
@@ -116,7 +116,7 @@ def _anew(scene: Scene) -> Iterator[Verdict]:
         if one in (first, second):
             continue
         before = earlier_on(scene, one)
-        others = [presence(scene, node, one.start) for node in scene.nodes if node != one.node]
+        others = [presence(scene, node, one.start, one.node) for node in scene.nodes if node != one.node]
         if others and all(other.there is There.ABSENT for other in others):
             continue  # the cluster as a whole is installed again: the first guideline's business
         beside = [other for other in others if other.there is There.INSTALLED]

@@ -40,12 +40,23 @@ class Presence(NamedTuple):
 _UNKNOWN: Final = Presence(There.UNKNOWN, Confidence.POSSIBLE, ())
 
 
-def presence(scene: Scene, node: str, line: int) -> Presence:
+def presence(scene: Scene, node: str, line: int, by: str | None = None) -> Presence:
     """Whether the product was on a node at a moment of the common line.
 
     An installation that succeeded says that it was not there before, a removal that it was. In between what the
     product itself logs says that it was. What neither of them reaches is unknown.
+
+    Args:
+        scene: the case.
+        node: where.
+        line: when, on the common line.
+        by: whose clock told the moment; where nothing bounds how far that of `node` is off it, nothing is known.
     """
+    if by is not None:
+        if not scene.comparable(node, by):
+            return _UNKNOWN
+        found = presence(scene, node, line)
+        return found._replace(confidence=weakest(found.confidence, scene.order_word(node, by)))
     deeds = [one for one in scene.deeds if one.node == node]
     before = [one for one in deeds if one.start <= line]
     after = next((one for one in deeds if one.start > line), None)

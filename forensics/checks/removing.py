@@ -77,7 +77,7 @@ def campaigns(scene: Scene) -> list[Campaign]:
 
 def _campaign(scene: Scene, removals: Sequence[Deed], following: Deed | None) -> Campaign:
     gone = {one.node for one in removals}
-    rest = [presence(scene, node, removals[-1].end) for node in scene.nodes if node not in gone]
+    rest = [presence(scene, node, removals[-1].end, removals[-1].node) for node in scene.nodes if node not in gone]
     word = weakest(*(one.confidence for one in removals), *(one.confidence for one in rest))
     whole: bool | None = None
     if any(one.there is There.INSTALLED for one in rest):
@@ -121,11 +121,11 @@ def _order(scene: Scene, campaign: Campaign) -> Verdict:
     state = scene.state_at(first.node, first.when)
     evidence = references(first.references, state.evidence, second.references if second else ())
     when = at(first.when)
-    if second is not None and first.when.high >= second.when.low:
+    if second is not None and not scene.in_order(first, second):
         return unknown("The clocks do not tell from which node the product was removed first.", evidence=evidence)
     if len(scene.nodes) < 2:
         return unknown("Only one node is in the evidence.", "the logs of the other node", evidence)
-    others = [presence(scene, node, first.start) for node in scene.nodes if node != first.node]
+    others = [presence(scene, node, first.start, first.node) for node in scene.nodes if node != first.node]
     if any(one.there is not There.INSTALLED for one in others):
         why = f"Whether the other node still had the product when it was removed from {first.node} {when} is not known."
         return unknown(why, "the Application log of the other node", evidence)
@@ -338,8 +338,9 @@ def _restarts(scene: Scene, campaign: Campaign, end: int) -> Iterator[Verdict]:
         if not first.end < one.start < end:
             continue
         # By two clocks: it was surely behind the first removal and before the last.
-        clear = one.when.low > first.when.high and (campaign.whole is False or one.when.high < last.when.low)
-        word = weakest(one.confidence, first.confidence, campaign.sure)
+        clear = scene.in_order(first, one) and (campaign.whole is False or scene.in_order(one, last))
+        order = [scene.order_word(one.node, deed.node) for deed in (first, last)]
+        word = weakest(one.confidence, first.confidence, campaign.sure, *order)
         if not clear:
             word = Confidence.POSSIBLE
         elif one.sudden:

@@ -67,16 +67,17 @@ def _moved(scene: Scene, move: RoleTransition) -> Verdict | None:
     word = weakest(move.confidence, there.confidence)
     if there.there is There.INSTALLED:
         return kept(word, evidence, f"{target} had the product when the group moved there at {when}.")
-    beside = presence(scene, source, scene.line_of(move)) if source is not None else None
-    if there.there is There.ABSENT:
-        if beside is not None and beside.there is There.ABSENT:
-            return None
-        if beside is None or beside.there is There.UNKNOWN:
-            word = weakest(word, Confidence.PROBABLE)
-        why = f"The group moved to {target} at {when}, and the product was not installed there."
-        return violated(word, references(evidence, beside.evidence if beside else ()), why)
-    why = f"Whether {target} had the product when the group moved there at {when} is not known."
-    return unknown(why, f"the Application log of {target} from its installation on", evidence)
+    if there.there is There.UNKNOWN or move.confidence is Confidence.POSSIBLE:
+        why = f"Whether {target} had the product when the group moved there at {when} is not known."
+        return unknown(why, f"the Application log of {target} from its installation on", evidence)
+    beside = presence(scene, source, scene.line_of(move), target) if source is not None else None
+    if beside is not None and beside.there is There.ABSENT:
+        return None
+    if beside is None or beside.there is There.UNKNOWN:
+        why = f"{target} had no product when the group moved there at {when}; whether the other node had is not known."
+        return unknown(why, "the Application log of the other node", evidence)
+    why = f"The group moved to {target} at {when}, and the product was not installed there."
+    return violated(weakest(word, beside.confidence), references(evidence, beside.evidence), why)
 
 
 def redistribution(scene: Scene) -> Verdict:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from forensics.checks.deeds import Deed, Seen, product_deeds, starts_of
 from forensics.checks.model import references, weakest
 from forensics.claims import Claim
+from forensics.clocks.model import ASSUMED_LIMIT
 from forensics.files.world import When, World
 from forensics.roles.confidence import weaker
 from forensics.roles.coverage import LogCover
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from forensics.checks.material import Logon, Material
+    from forensics.clocks.model import ClockSpan
     from forensics.observations import Observation
     from forensics.roles.model import RoleInterval, RoleTransition
 
@@ -149,9 +151,10 @@ class Scene:
         """What a node was in all of the time in which something can have been; unknown where that is more than one."""
         rows = self._rows(node, when)
         roles = {one.role for one in rows}
-        if len(roles) != 1 or Role.UNKNOWN in roles:
-            return _UNKNOWN
         word = weakest(*(one.confidence for one in rows))
+        # A role that may as well be another one is none to hold against anybody.
+        if len(roles) != 1 or Role.UNKNOWN in roles or word is Confidence.POSSIBLE:
+            return _UNKNOWN
         evidence = tuple(reference for one in rows for reference in one.evidence[:_FEW])
         role = roles.pop()
         return RoleAt(role, word, evidence, online=role is Role.ACTIVE)
@@ -201,6 +204,28 @@ class Scene:
         moments = [when.low, *self.world.edges(when.low, when.high), when.high]
         found = {row.id: row for at in moments if (row := self.world.interval(node, at)) is not None}
         return list(found.values())
+
+    def in_order(self, one: Deed, other: Deed) -> bool:
+        """Whether the one was before the other, as far as their clocks tell."""
+        return self.comparable(one.node, other.node) and one.when.high < other.when.low
+
+    def comparable(self, one: str, other: str) -> bool:
+        """Whether it can be told, of events of two nodes, which came first.
+
+        Not where nothing bounds a clock that would have to be off by more than is ever taken for granted.
+        """
+        far = {span.node for span in self._unbounded if abs(span.offset) > ASSUMED_LIMIT}
+        return one == other or not {one, other} & far
+
+    def order_word(self, one: str, other: str) -> Confidence:
+        """How sure an order of events of two nodes can be: never certain where nothing bounds a clock."""
+        loose = {span.node for span in self._unbounded}
+        return Confidence.CERTAIN if one == other or not {one, other} & loose else Confidence.PROBABLE
+
+    @cached_property
+    def _unbounded(self) -> tuple[ClockSpan, ...]:
+        clocks = self.material.analysis.clocks
+        return tuple(span for span in clocks.spans if not span.bounded and span.node != clocks.reference)
 
     def known_throughout(self, low: int, high: int) -> bool:
         """Whether the role of every node is known between two moments, but for the minutes in which machines start."""

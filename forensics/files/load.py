@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from forensics.case.connect import plain_errors
 from forensics.case.values import json_text, sql_text, text_from_sql
 from forensics.files.knowledge import Knowledge
 from forensics.files.model import FileEvidence, Place, Sighting, Version
@@ -66,26 +67,55 @@ def file_evidence(case: Case, analysis: Analysis, history: RoleHistory | None = 
     return replace(found, sets=(*found.sets, *kept)) if kept else found
 
 
+class _Content(NamedTuple):
+    """What the case has of a content: whether its bytes can be had, and why it is set apart, if it is."""
+
+    kept: bool
+    set_apart: str | None
+
+
+_NO_CONTENT: Final = _Content(kept=False, set_apart=None)
+
+
+def _contents(case: Case) -> dict[str, _Content]:
+    """By hash. Each is looked into once, however many versions have it, and of its bytes the first alone are read."""
+    found = {}
+    # Neither asks for the bytes themselves.
+    sql = "SELECT rowid, sha256, typeof(bytes) = 'blob', left_out FROM contents"
+    for row, sha256, kept, left_out in case.rows(sql):
+        head = None
+        if kept:
+            with (
+                plain_errors(case.path),
+                case.connection.blobopen("contents", "bytes", row, readonly=True) as blob,
+            ):
+                head = blob.read(_HEAD)
+        apart = _SET_APART if left_out == SET_APART else _set_apart(head)
+        # A copy with pseudonyms leaves contents out, and concludes what the case does that has them.
+        found[sha256] = _Content(bool(kept) or left_out is not None, apart)
+    return found
+
+
 def _sightings(case: Case, knowledge: Knowledge) -> Iterator[Sighting]:
+    contents = _contents(case)
+    # What a restore of this program put aside is no evidence.
     sql = (
-        "SELECT v.id, v.node, v.path, v.sha256, v.size, v.modified_filetime, c.bytes IS NOT NULL, c.left_out,"
-        " substr(c.bytes, 1, ?) FROM file_versions v LEFT JOIN contents c ON c.sha256 = v.sha256"
-        # What a restore of this program put aside is no evidence.
-        " WHERE v.evidence_id IS NOT NULL ORDER BY v.id"
+        "SELECT id, node, path, sha256, size, modified_filetime FROM file_versions"
+        " WHERE evidence_id IS NOT NULL ORDER BY id"
     )
-    for row, node, path, sha256, size, modified, kept, left_out, head in case.rows(sql, (_HEAD,)):
+    for row, node, path, sha256, size, modified in case.rows(sql):
         shown, owner = text_from_sql(path), text_from_sql(node) if node else ""
         match = knowledge.match(shown, owner)
         if match is not None:
+            content = contents.get(sha256, _NO_CONTENT)
             yield Sighting(
                 row=row,
                 node=owner,
                 name=match.name,
                 path=shown,
                 version=Version(sha256, size, modified),
-                # A copy with pseudonyms leaves contents out, and concludes what the case does that has them.
-                readable=bool(kept) or left_out is not None,
-                set_apart=_SET_APART if left_out == SET_APART else _set_apart(head),
+                readable=content.kept,
+                set_apart=content.set_apart,
             )
 
 

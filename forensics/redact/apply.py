@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Their rows are of the analyst's machine: where files were put back, and what lay there.
 _EMPTIED: Final = ("restore_files", "restores")
 _SAME_PATH_MOST: Final = 10_000
+# Of entries of the audit: what the analyst wrote, the way to the nodes, and what came back on it.
+_OWN_WORDS: Final = frozenset({"reason", "runner", "output", "problem"})
 _SEARCH: Final = "events_fts"
 
 
@@ -106,13 +108,14 @@ def _changed(text: str, change: Callable[[str, bool], str], *, as_json: bool, st
 
 
 def _without_places(detail: str) -> str:
-    """What an entry of the audit says, without the folders of a restore: they are the analyst's machine's."""
+    """What an entry of the audit says, without folders of the analyst's machine and the analyst's own words."""
     value = parsed(detail)
     if not isinstance(value, dict):
         return detail
     for name in ("source", "target"):
         if isinstance(value.get(name), str) and set(value[name]) & set("/\\"):
             value[name] = None
+    value.update(dict.fromkeys(_OWN_WORDS & value.keys()))
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 

@@ -175,6 +175,10 @@ class _Recognition:
             kind = FIELDS.get(str(name).casefold())
             if kind is not None and isinstance(text, str):
                 self._add(kind, text, "value in the registry")
+        sql = r"SELECT DISTINCT value FROM registry_values WHERE name = 'Name' AND key LIKE '%\Cluster\Groups\%'"
+        for (text,) in self._case.rows(sql):
+            if isinstance(text, str) and not own_phrase(text):
+                self._add(NameKind.GROUP, text, "group in the registry")
         for (resource,) in self._case.rows(
             "SELECT resource FROM checkpoints UNION SELECT resource FROM checkpoint_sightings"
         ):

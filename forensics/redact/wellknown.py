@@ -15,7 +15,17 @@ USERS: Final = frozenset(
     }
 )  # fmt: skip
 DOMAINS: Final = frozenset(
-    {"nt authority", "builtin", "nt service", "workgroup", "window manager", "font driver host", "iis apppool", "local"}
+    {
+        "nt authority",
+        "builtin",
+        "nt service",
+        "workgroup",
+        "window manager",
+        "font driver host",
+        "iis apppool",
+        "local",
+        "localhost",
+    }
 )
 # The first part of a registry key or of another path of Windows, where a domain would stand.
 KEY_ROOTS: Final = frozenset(
