@@ -17,6 +17,7 @@ from cli.restore_checkpoints import clean_up
 from cli.restore_words import tell_blocked, tell_outcome, tell_plan
 from cli.voice import voice
 from forensics.errors import MissingPathError, RefusedError, UsageError
+from forensics.files.telling import listed
 from forensics.restore.model import Times, Wish
 from forensics.text import counted
 
@@ -238,12 +239,13 @@ def _is_terminal() -> bool:
 
 def _go_on(case: Case, to: Path, clock: Clock, form: AnswerFormat, *, finish: bool, yes: bool) -> None:
     """Finish or undo a restore."""
-    from forensics.restore.carry_out import resume, roll_back  # noqa: PLC0415
+    from forensics.restore.carry_out import resume, roll_back, waiting  # noqa: PLC0415
     from forensics.restore.plain import plain_outcome  # noqa: PLC0415
 
     if not yes:
-        what = "Finish the restore" if finish else "Undo the last restore"
-        _ask(f"{what} to {to}?")
+        journal = waiting(case, to, finish=finish)
+        files = listed([file.file_name for file in journal.files])
+        _ask(f"{'Finish' if finish else 'Undo'} {journal.reference} ({files} from {journal.source}) in {to}?")
     outcome = resume(case, to) if finish else roll_back(case, to)
     if form is AnswerFormat.JSON:
         emit_object({"result": plain_outcome(outcome), "next_steps": []})

@@ -250,6 +250,8 @@ def test_a_set_from_a_folder_and_from_an_archive(place, tmp_path):
         (("--from", "backup", "--to", "{data}", "--only", "x.fdb"), 2, "no such file is replicated"),
         (("--resume", "--to", "{data}", "--yes"), 4, "nothing to resume"),
         (("--rollback", "--to", "{data}", "--yes"), 4, "nothing to undo"),
+        (("--resume", "--to", "{data}"), 4, "nothing to resume"),
+        (("--rollback", "--to", "{data}"), 4, "nothing to undo"),
         (("--from", "{empty}", "--to", "{data}"), 2, "holds none"),
     ],
 )

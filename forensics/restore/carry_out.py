@@ -124,6 +124,16 @@ def _let_go(
         lock.release()
 
 
+def waiting(case: Case, path: Path, *, finish: bool) -> Journal:
+    """The restore that `resume` would finish, or `roll_back` undo; no file of it is touched.
+
+    Raises:
+        RefusedError: there is none.
+    """
+    with _open(path) as folder:
+        return _waiting(case, folder, finish=finish)
+
+
 def resume(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -> Outcome:
     """Finish a restore that was cut off: afterwards all its files are the new ones.
 
@@ -132,10 +142,7 @@ def resume(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -> O
         FailedError: something broke; it can be tried again.
     """
     with _open(path) as folder:
-        journal = _unfinished(case, folder)
-        if journal is None:
-            _tidy(case, folder)
-            raise RefusedError(f"there is nothing to resume at {path}: no restore of this case was cut off there")
+        journal = _waiting(case, folder, finish=True)
         journals.durable(case)
         with _locked(folder, journal.token, case, over=True) as lock:
             return _forward(case, folder, journal, lock, clock, cut_off=True)
@@ -149,13 +156,8 @@ def roll_back(case: Case, path: Path, clock: Callable[[], datetime] = utc_now) -
         FailedError: something broke; it can be tried again.
     """
     with _open(path) as folder:
-        journal = _unfinished(case, folder)
-        finished = journal is None
-        if journal is None:
-            journal = journals.last_at(case, os.path.realpath(path))
-            if journal is None or journal.state is not State.DONE:
-                _tidy(case, folder)
-                raise RefusedError(f"there is nothing to undo at {path}: no restore of this case stands there")
+        journal = _waiting(case, folder, finish=False)
+        finished = journal.state is State.DONE
         journals.durable(case)
         with _locked(folder, journal.token, case, over=True) as lock:
             try:
@@ -179,6 +181,19 @@ def _open(path: Path) -> Folder:
         return Folder.open(path)
     except OSError as error:
         raise RefusedError(f"{path} could not be opened: {error.strerror or error}") from error
+
+
+def _waiting(case: Case, folder: Folder, *, finish: bool) -> Journal:
+    journal = _unfinished(case, folder)
+    if journal is None and not finish:
+        last = journals.last_at(case, os.path.realpath(folder.path))
+        journal = last if last is not None and last.state is State.DONE else None
+    if journal is not None:
+        return journal
+    _tidy(case, folder)
+    if finish:
+        raise RefusedError(f"there is nothing to resume at {folder.path}: no restore of this case was cut off there")
+    raise RefusedError(f"there is nothing to undo at {folder.path}: no restore of this case stands there")
 
 
 def _unfinished(case: Case, folder: Folder) -> Journal | None:
