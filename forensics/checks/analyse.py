@@ -69,8 +69,3 @@ def _check(text: Guideline, verdict: Verdict) -> Check:
         remedy=text.remedy,
         would_decide=would,
     )
-
-
-def violations(checks: tuple[Check, ...]) -> list[Check]:
-    """Those that say that a guideline was not followed."""
-    return [one for one in checks if one.status is Status.VIOLATION]

@@ -151,12 +151,6 @@ def _beside(case: Case, knowledge: Knowledge) -> Counter[str]:
     return found
 
 
-def recommended_set(case: Case) -> str | None:
-    """The id of the set that the case's tables recommend; None for none."""
-    row = next(case.rows("SELECT id FROM backup_sets WHERE recommended = 1"), None)
-    return None if row is None else f"backup:{row[0]}"
-
-
 def forget_files(case: Case) -> None:
     """Empty what `store_files` fills, within the caller's transaction."""
     case.connection.execute("UPDATE file_versions SET role = ?, backup_set_id = NULL", (Place.OTHER,))
